@@ -1,0 +1,103 @@
+/* data.h: samples, their order, their preparation, and batches. Knows nothing of ranks beyond two
+ * ints. A format is one file in src/data and one line in datasets.def. */
+#ifndef FROSTLINE_DATA_H
+#define FROSTLINE_DATA_H
+
+#include "frostline/field.h"
+#include "frostline/tensor.h"
+
+typedef struct fl_data_conf {
+    int format; /* index into the registry */
+    fl_node *train, *validation;
+    fl_node *image_size; /* [H, W]; default: the model's input */
+    fl_node *normalize;  /* imagenet | scale | none | {mean: [], std: []} */
+    fl_node *augment;    /* {horizontal_flip, random_crop: {padding}, random_resized_crop: {scale,
+                            ratio}} */
+    int resize;          /* how an image of another size gets to image_size: see fl_data_fields */
+    fl_ints classes;     /* keep these, renumbered in this order; empty: all */
+    int64_t limit;       /* rows of the training set; FL_NONE: all */
+    bool shuffle;
+    int cache_features; /* auto | off | memory | disk */
+    int on_bad_image;   /* error | skip */
+} fl_data_conf;
+extern const fl_field fl_data_fields[];
+
+typedef struct fl_dataset fl_dataset; /* rows of one set, prepared for a net's input */
+
+typedef enum fl_target { FL_TARGET_CLASS, FL_TARGET_VECTOR, FL_TARGET_NONE } fl_target;
+
+typedef struct fl_data {
+    fl_dataset *train,
+        *validation; /* either may be NULL where it was not asked for or not configured */
+} fl_data;
+
+enum { FL_DATA_TRAIN = 1, FL_DATA_VALIDATION = 2 };
+
+/* Opens the sets named by `which` (a mask) and checks all that can be checked without decoding
+ * images: paths, sizes, labels, counts. `input` is the net's. `seed` decides a validation split.
+ * Errors in the config are recorded at their place in `section`; bad files are FL_ERR_INPUT. Not
+ * collective: every rank opens its own. */
+fl_status fl_data_open(const fl_data_conf *conf, fl_node *section, fl_shape input, uint64_t seed,
+                       int which, fl_data **out);
+void fl_data_close(fl_data *d);
+
+int64_t fl_dataset_rows(const fl_dataset *d);
+fl_target fl_dataset_target(const fl_dataset *d);
+int fl_dataset_classes(const fl_dataset *d); /* classes, or length of a target vector */
+const char *fl_dataset_class_name(const fl_dataset *d, int c); /* NULL if it has no name */
+uint64_t fl_dataset_hash(const fl_dataset *d); /* of the list of samples, labels, preparation */
+size_t fl_dataset_bytes(const fl_dataset *d);  /* of memory it holds */
+
+/* Decodes rows lo … hi-1 and sets bad[i - lo] = 1 for each that cannot be; returns how many. For
+ * `on_bad_image: skip`, so that all ranks then drop the same rows: bad has one byte per row of the
+ * set. */
+int64_t fl_dataset_check(fl_dataset *d, int64_t lo, int64_t hi, uint8_t *bad);
+void fl_dataset_drop(fl_dataset *d, const uint8_t *bad);
+
+/* Prepares one image file as the validation rows of a config are, for a net with this input: x has
+ * fl_shape_size(input) floats. */
+fl_status fl_data_read_image(const fl_data_conf *conf, fl_node *section, fl_shape input,
+                             const char *path, float *x);
+
+typedef struct fl_batch { /* one rank's rows of a global micro-batch; owned by the loader, until its
+                             next call */
+    int64_t step_rows; /* rows of the whole step, over all ranks and micro-batches: the loss divides
+                          by it */
+    int64_t global_rows;   /* rows of this micro-batch over all ranks */
+    int64_t first;         /* position of this rank's first row in the micro-batch */
+    int rows;              /* of this rank; may be 0 */
+    bool last;             /* the last micro-batch of its step */
+    int64_t step;          /* within the epoch, from 0 */
+    const float *x;        /* (rows, input) */
+    const int32_t *label;  /* (rows), or NULL */
+    const float *target;   /* (rows, outputs), or NULL */
+    const int64_t *sample; /* (rows): ids in the set */
+    fl_status status;      /* a row that could not be read: rows is then 0 and message says which */
+    const char *message;
+} fl_batch;
+
+typedef struct fl_loader_conf {
+    int rank, size;
+    int64_t batch_size;   /* global */
+    int64_t accumulation; /* micro-batches per step */
+    bool training; /* shuffled (if the config says so) and augmented; else in order and plain */
+    uint64_t seed;
+    int prefetch; /* batches prepared ahead on a thread; 0: none, in the caller */
+} fl_loader_conf;
+
+typedef struct fl_loader fl_loader;
+
+/* Row r of global batch b is sample order[b * batch_size + r], order a function of (seed, epoch).
+ * Each micro-batch is cut into `size` contiguous parts whose lengths differ by at most one. The
+ * last, smaller batch is served too. */
+fl_status fl_loader_open(const fl_dataset *d, const fl_loader_conf *conf, fl_loader **out);
+void fl_loader_close(fl_loader *l);
+int64_t fl_loader_steps(const fl_loader *l); /* steps of one epoch */
+int fl_loader_max_rows(const fl_loader *l);  /* most rows that a batch brings to this rank */
+void fl_loader_start(fl_loader *l, int64_t epoch, int64_t first_step);
+const fl_batch *fl_loader_next(fl_loader *l); /* NULL at the end of the epoch */
+
+typedef struct fl_dataset_ops fl_dataset_ops; /* src/data/dataset.h */
+const char *const *fl_datasets_all(void);     /* names of the formats; NULL-terminated */
+
+#endif

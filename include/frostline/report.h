@@ -1,0 +1,85 @@
+/* report.h: what a run says and leaves behind: console lines, metrics.jsonl, epochs.csv, comm.csv,
+ * report.html, tables of a model and its plan. Only rank 0 calls. */
+#ifndef FROSTLINE_REPORT_H
+#define FROSTLINE_REPORT_H
+
+#include "frostline/plan.h"
+
+typedef struct fl_times {
+    double data, fixed, forward, backward, reduce_exposed, update, other;
+} fl_times; /* s */
+
+typedef struct fl_step_record { /* one logged step; seconds of that step alone */
+    int64_t epoch, step;        /* from 1; step counts over all epochs */
+    int64_t step_of_epoch, steps_per_epoch, epochs;
+    double loss, learning_rate, seconds;
+} fl_step_record;
+
+typedef struct fl_epoch_record {
+    int64_t epoch, epochs, step;
+    double loss, accuracy;                   /* NAN: does not apply */
+    double val_loss, val_accuracy, val_top5; /* NAN: no validation */
+    double learning_rate;
+    double seconds, samples_per_second;
+    uint64_t payload_bytes, planned_payload_bytes, unfrozen_payload_bytes, wire_bytes, reduce_calls;
+    double reduce_seconds;
+    uint64_t memory_bytes; /* peak resident of rank 0 */
+    fl_times time;
+    int phase;        /* of the freeze schedule, from 0 */
+    size_t trainable; /* parameters that learn in this epoch */
+    bool best;        /* the checkpoint monitor's best so far */
+} fl_epoch_record;
+
+typedef enum fl_progress {
+    FL_PROGRESS_AUTO,
+    FL_PROGRESS_BAR,
+    FL_PROGRESS_PLAIN,
+    FL_PROGRESS_NONE
+} fl_progress;
+
+typedef struct fl_report fl_report;
+
+typedef struct fl_report_conf {
+    const char *dir; /* the run's folder; NULL: console only */
+    fl_progress progress;
+    int64_t log_every_n_steps; /* 0: never */
+    bool append; /* resuming: lines of steps after `resume_step` are cut off first, so none stands
+                    twice */
+    int64_t resume_step;
+} fl_report_conf;
+
+fl_status fl_report_open(const fl_report_conf *conf, fl_report **out);
+/* Called every step: moves the bar; every n-th step also writes the line to the log and to
+ * metrics.jsonl. */
+void fl_report_step(fl_report *r, const fl_step_record *s);
+/* The epoch's line on stdout, in metrics.jsonl, epochs.csv, comm.csv. */
+fl_status fl_report_epoch(fl_report *r, const fl_epoch_record *e);
+/* Any other line of metrics.jsonl: a JSON object as text, such as {"event":"thaw","epoch":3}. */
+void fl_report_event(fl_report *r, const char *json);
+void fl_report_close(fl_report *r);
+
+typedef struct fl_html_page { /* what report.html shows beside what the run's files hold */
+    const char *title, *config_text, *summary_text, *command;
+    const char *status; /* "finished", … */
+    int np;
+    int n_classes;
+    const int64_t *confusion;
+    const char *const *class_name; /* (n, n): row truth, column prediction; or NULL */
+    int n_facts;
+    const char *const (*fact)[2]; /* hardware, versions */
+} fl_html_page;
+/* Makes <dir>/report.html, one file with inline SVG, from <dir>/metrics.jsonl and the page. */
+fl_status fl_report_html(const char *dir, const fl_html_page *page);
+
+/* ---- tables of a model and its plan; text, caller frees ---- */
+
+char *fl_summary_text(const fl_plan *p, const char *optimizer, int columns);
+char *fl_plan_table(const fl_plan *p, int columns);
+char *fl_plan_json(const fl_plan *p);
+
+/* "14.7 M", "527.9 kB", "1 h 02 min" into buf (≥ 32 bytes), which is returned. */
+const char *fl_human_count(double n, char *buf);
+const char *fl_human_bytes(double n, char *buf);
+const char *fl_human_seconds(double s, char *buf);
+
+#endif
