@@ -36,7 +36,9 @@ fl_status fl_fail_text(fl_status kind, const char *text) {
 }
 
 const char *fl_message(void) {
-    return message ? message : "";
+    pthread_once(&message_once, make_key);
+    const char *text = pthread_getspecific(message_key);
+    return text ? text : "";
 }
 
 void fl_set_die_hook(void (*hook)(int code)) {
