@@ -32,13 +32,16 @@ void fl_comm_gather(fl_comm *c, const void *mine, size_t bytes,
                     void *all);                           /* to every rank, rank order */
 void fl_comm_sum(fl_comm *c, float *v, size_t n);         /* in place, MPI's own all-reduce */
 void fl_comm_sum_double(fl_comm *c, double *v, size_t n); /* likewise; same bits on every rank */
-void fl_comm_max_double(fl_comm *c, double *v, size_t n);
+void fl_comm_max_double(fl_comm *c, double *v, size_t n); /* may lose a NaN: sum those */
 /* In place, in one fixed binary tree over the ranks: the same order of additions every run,
- * whatever the MPI library would choose. `work`: n floats, the caller's. */
+ * whatever the MPI library would choose and wherever in a vector an element stands; the same bits
+ * on every rank. `work`: min(n, FL_SUM_WORK) floats, the caller's. */
+enum { FL_SUM_WORK = 1 << 20 };
 void fl_comm_sum_fixed(fl_comm *c, float *v, size_t n, float *work);
 
-/* Non-blocking all-reduce. v must stay untouched until fl_comm_wait. At most FL_MAX_PENDING at a
- * time. Returns a handle. */
+/* Non-blocking all-reduce. v must stay untouched until fl_comm_wait. Returns a handle. Of more than
+ * FL_MAX_PENDING at a time the later ones are summed at once: correct, but no longer overlapping.
+ */
 enum { FL_MAX_PENDING = 1024 };
 int fl_comm_sum_begin(fl_comm *c, float *v, size_t n);
 void fl_comm_progress(fl_comm *c); /* lets pending ones advance; cheap */
@@ -47,7 +50,8 @@ void fl_comm_wait(fl_comm *c, int handle);
 /* ---- agreement ---- */
 
 /* Collective; at each border between phases. If every rank brings FL_OK, all get FL_OK; else all
- * get the lowest failing rank's status and message ("rank 2: …" in front where size > 1). */
+ * get the lowest failing rank's status and message, as "error: rank 2: …" unless every rank failed
+ * with the same words, or the message starts with a place ("my.yaml:14:3: …"). */
 fl_status fl_comm_agree(fl_comm *c, fl_status mine);
 
 /* Collective. FL_OK if `text` is the same on every rank; else FL_ERR_DISAGREE on all, saying what

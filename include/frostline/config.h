@@ -9,10 +9,10 @@
 
 typedef struct fl_config fl_config;
 
-/* Reads a file, then applies the overrides in order: `a.b=value` (value is YAML: 3, text, [x, y])
- * and
- * `~a.b` (takes the key out; it must be there). A number after a dot picks an item of a list:
- * `model.layers.2.dense.units=8`. Messages about an override point into it. A missing file is
+/* Reads a file, then applies the overrides in order: `a.b=value` (the value is YAML in flow style:
+ * 3, text, [x, y], {k: v}) and `~a.b` (takes the key out; it must be there). A number after a dot
+ * picks an item of a list, counted from 0: `model.layers.2.dense.units=8`. Maps on the way are
+ * made; a value is replaced as a whole. Messages about an override point into it. A missing file is
  * FL_ERR_CONFIG. On failure *out is NULL. */
 fl_status fl_config_open(const char *path, int n_overrides, const char *const *overrides,
                          fl_config **out);
@@ -28,8 +28,9 @@ fl_node *fl_config_root(fl_config *c);            /* always a map */
 /* The value of a top-level key; where it is absent or null, an empty map is put there. */
 fl_node *fl_config_section(fl_config *c, const char *name);
 
-/* FL_OK, or FL_ERR_CONFIG with every recorded error, in the order of their positions, as
- * fl_message(). */
+/* FL_OK, or FL_ERR_CONFIG with every recorded error, each once, in the order of their positions
+ * (the file's before those of overrides), as fl_message(). After a hundred the others are only
+ * counted. */
 fl_status fl_config_check(const fl_config *c);
 
 /* The tree as YAML text, with the defaults filled in so far; caller frees. */

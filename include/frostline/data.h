@@ -9,13 +9,15 @@
 typedef struct fl_data_conf {
     int format; /* index into the registry */
     fl_node *train, *validation;
-    fl_node *image_size; /* [H, W]; default: the model's input */
-    fl_node *normalize;  /* imagenet | scale | none | {mean: [], std: []} */
-    fl_node *augment;    /* {horizontal_flip, random_crop: {padding}, random_resized_crop: {scale,
-                            ratio}} */
-    int resize;          /* how an image of another size gets to image_size: see fl_data_fields */
-    fl_ints classes;     /* keep these, renumbered in this order; empty: all */
-    int64_t limit;       /* rows of the training set; FL_NONE: all */
+    int64_t image_size[2]; /* H, W; FL_NONE: the model's input */
+    fl_node *normalize;    /* scale | imagenet | none | {mean: [], std: []} */
+    fl_node *augment;      /* {horizontal_flip, random_crop: {padding}, random_resized_crop: {scale,
+                              ratio}} */
+    int resize;            /* how an image of another size gets to image_size: see fl_data_fields */
+    fl_strings
+        class_names; /* of all classes, before `classes` chooses; empty: as the format knows */
+    fl_ints classes; /* keep these, renumbered in this order; empty: all */
+    int64_t limit;   /* rows of the training set; FL_NONE: all */
     bool shuffle;
     int cache_features; /* auto | off | memory | disk */
     int on_bad_image;   /* error | skip */
@@ -48,6 +50,11 @@ const char *fl_dataset_class_name(const fl_dataset *d, int c); /* NULL if it has
 uint64_t fl_dataset_hash(const fl_dataset *d); /* of the list of samples, labels, preparation */
 size_t fl_dataset_bytes(const fl_dataset *d);  /* of memory it holds */
 
+int fl_dataset_label(const fl_dataset *d, int64_t row); /* class id, or -1 if rows have none */
+/* Writes the pixels of a row, before any preparation, as a PNG file. FL_ERR_CONFIG if rows are no
+ * images. */
+fl_status fl_dataset_write_picture(const fl_dataset *d, int64_t row, const char *path);
+
 /* Decodes rows lo … hi-1 and sets bad[i - lo] = 1 for each that cannot be; returns how many. For
  * `on_bad_image: skip`, so that all ranks then drop the same rows: bad has one byte per row of the
  * set. */
@@ -68,12 +75,12 @@ typedef struct fl_batch { /* one rank's rows of a global micro-batch; owned by t
     int rows;              /* of this rank; may be 0 */
     bool last;             /* the last micro-batch of its step */
     int64_t step;          /* within the epoch, from 0 */
-    const float *x;        /* (rows, input) */
+    const float *x;        /* (rows, input), or NULL: fl_loader_skip_inputs */
     const int32_t *label;  /* (rows), or NULL */
     const float *target;   /* (rows, outputs), or NULL */
     const int64_t *sample; /* (rows): ids in the set */
     fl_status status;      /* a row that could not be read: rows is then 0 and message says which */
-    const char *message;
+    const char *message;   /* for fl_fail_text */
 } fl_batch;
 
 typedef struct fl_loader_conf {
@@ -94,6 +101,9 @@ fl_status fl_loader_open(const fl_dataset *d, const fl_loader_conf *conf, fl_loa
 void fl_loader_close(fl_loader *l);
 int64_t fl_loader_steps(const fl_loader *l); /* steps of one epoch */
 int fl_loader_max_rows(const fl_loader *l);  /* most rows that a batch brings to this rank */
+/* From the next start on, batches bring no x (it is NULL) and no row is read: for epochs whose
+ * features are kept. */
+void fl_loader_skip_inputs(fl_loader *l, bool skip);
 void fl_loader_start(fl_loader *l, int64_t epoch, int64_t first_step);
 const fl_batch *fl_loader_next(fl_loader *l); /* NULL at the end of the epoch */
 

@@ -24,7 +24,8 @@ fl_node *fl_node_get(const fl_node *n, const char *key); /* value by key; NULL i
 
 /* Records an error that points at the node (`_key`: at the key of its i-th pair), with the source
  * line beneath, in the node's config. Always returns FL_ERR_CONFIG, so that parsing can go on and
- * collect more. */
+ * collect more. Lines of the message after its first are hints: they follow the source line. The
+ * error is fl_message() as well, until the next one; for a NULL node it is that only. */
 fl_status fl_node_error(const fl_node *n, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 fl_status fl_node_error_key(const fl_node *map, int i, const char *format, ...)
@@ -35,22 +36,25 @@ fl_status fl_node_error_key(const fl_node *map, int i, const char *format, ...)
 fl_status fl_node_unknown(const fl_node *n, const char *what, const char *name,
                           const char *const *candidates, size_t n_candidates);
 
-/* Sets map[key] = text if the key is absent, so that the resolved config shows it. */
+/* Sets map[key] = text if the key is absent, so that the resolved config shows it. The text is
+ * ours, not a user's: that it is no YAML would be our mistake. */
 void fl_node_set_default(fl_node *map, const char *key, const char *yaml_text);
 
-typedef enum fl_type {             /* the member at `offset` is: */
-                       FL_BOOL,    /* bool */
-                       FL_INT,     /* int64_t; a null one is FL_NONE */
-                       FL_FLOAT,   /* double; a null one is NAN */
-                       FL_STRING,  /* const char *, owned by the config; a null one is NULL */
-                       FL_CHOICE,  /* int: index into choices */
-                       FL_INTS,    /* fl_ints */
-                       FL_FLOATS,  /* fl_floats */
-                       FL_STRINGS, /* fl_strings; a single scalar counts as a list of one */
-                       FL_PAIR,    /* int64_t[2]; a single number counts for both */
-                       FL_PADDING, /* fl_padding: valid | same | number | [top, bottom, left, right]
-                                    */
-                       FL_TREE,    /* fl_node *: parsed by the owner; NULL if absent or null */
+/* The member at `offset` of each type. Only `true` and `false` are booleans; numbers are decimal
+ * and finite; what is in quotes is text. null is taken where the default is null, by a list whose
+ * default is [], and by a tree that has a default. */
+typedef enum fl_type {
+    FL_BOOL,    /* bool; a null one is false */
+    FL_INT,     /* int64_t; a null one is FL_NONE */
+    FL_FLOAT,   /* double; a null one is NAN */
+    FL_STRING,  /* const char *, owned by the config; a null one is NULL */
+    FL_CHOICE,  /* int: index into choices; a null one is -1 */
+    FL_INTS,    /* fl_ints; a null one is empty */
+    FL_FLOATS,  /* fl_floats; a null one is empty */
+    FL_STRINGS, /* fl_strings; a single scalar counts as a list of one; a null one is empty */
+    FL_PAIR,    /* int64_t[2]; a single number counts for both; a null one is FL_NONE twice */
+    FL_PADDING, /* fl_padding: valid, same, a number, or [top, bottom, left, right] */
+    FL_TREE,    /* fl_node *: parsed by the owner; NULL if absent or null */
 } fl_type;
 
 #define FL_NONE INT64_MIN
@@ -93,8 +97,8 @@ typedef struct fl_field {
 fl_status fl_fields_parse(fl_node *map, const char *where, const fl_field *fields,
                           const char *const *also, void *conf);
 
-/* Fills conf with the defaults alone; required members are left zero. Strings point into the table.
- */
+/* Fills conf with the defaults alone; required members and trees are left zero. Strings and lists
+ * are kept until the program ends. */
 void fl_fields_defaults(const fl_field *fields, void *conf);
 
 #endif

@@ -26,15 +26,17 @@ int fl_freeze_phases(const fl_freeze *f);
 int64_t fl_freeze_epoch(const fl_freeze *f, int phase);
 int fl_freeze_phase_at(const fl_freeze *f, int64_t epoch);
 
-/* Sets frozen, trainable and is_static of every layer for that phase. A layer is static if nothing
- * in it or above its inputs trains. */
+/* Sets frozen, trainable, is_static and wants_gradient of every layer for that phase. A layer is
+ * static if nothing in it or above its inputs trains, nor differs from step to step: a dropout, or
+ * a batch norm on the batch's statistics, is static only if it is named frozen. */
 void fl_freeze_apply(const fl_freeze *f, int phase, fl_model *m);
 /* As if no rule had been given. */
 void fl_freeze_none(fl_model *m);
 
 typedef struct fl_need {  /* what backward has to do in a layer */
     bool weight_gradient; /* it trains */
-    bool input_gradient;  /* something below it trains: dX of those inputs that are not static */
+    bool
+        input_gradient; /* something it is fed by trains: dX of those inputs that want a gradient */
 } fl_need;
 fl_need fl_freeze_need(const fl_model *m, int layer);
 

@@ -14,6 +14,23 @@ typedef struct fl_conv { /* geometry of a convolution or pooling window over one
                       ow */
 } fl_conv;
 
+/* Taps lo ≤ k < hi of the window at one output position lie inside the input, at first + k. */
+typedef struct fl_taps {
+    int first, lo, hi;
+} fl_taps;
+
+static inline fl_taps fl_taps_of(int first, int k, int n) {
+    int lo = first < 0 ? -first : 0, hi = n - first < k ? n - first : k;
+    if (lo > k) lo = k;
+    return (fl_taps){first, lo, hi > lo ? hi : lo};
+}
+static inline fl_taps fl_taps_y(const fl_conv *g, int oy) {
+    return fl_taps_of(oy * g->sh - g->top, g->kh, g->h);
+}
+static inline fl_taps fl_taps_x(const fl_conv *g, int ox) {
+    return fl_taps_of(ox * g->sw - g->left, g->kw, g->w);
+}
+
 typedef struct fl_kernels {
     const char *name; /* "reference", "baseline", … */
 

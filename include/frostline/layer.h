@@ -39,7 +39,12 @@ typedef struct fl_param_spec {
     bool buffer; /* kept, but never trained: running statistics */
 } fl_param_spec;
 
-enum { FL_READS_INPUT = 1, FL_READS_OUTPUT = 2, FL_READS_SAVED = 4 };
+enum {
+    FL_READS_INPUT = 1,
+    FL_READS_OUTPUT = 2,
+    FL_READS_SAVED = 4,
+    FL_READS_TRAINING = 8, /* of the above nothing where the call is not `training`: batch norm */
+};
 
 typedef struct fl_layer_plan { /* what a layer needs for given options, input shapes and rows */
     char error[192]; /* set where plan returns false: what is wrong, without the layer's name */
@@ -66,7 +71,8 @@ typedef struct fl_layer_call { /* one forward or backward call; everything is bo
     float *din[FL_MAX_INPUTS];    /* backward adds to it; NULL: not wanted */
     float *grad[FL_MAX_PARAMS];   /* likewise, as param; NULL: not wanted (frozen, or a buffer) */
     float *dout;                  /* (rows, out_shape); backward may overwrite it */
-    void *saved, *work;           /* saved: NULL when not training */
+    void *saved, *work;           /* saved: NULL where no backward call follows; a layer that is
+                                     frozen but passes a gradient on has it */
     bool training;                /* batch statistics, dropout; a frozen layer gets false */
     fl_rng rng;                   /* stream and epoch set; .sample is set per row from: */
     const int64_t *sample;        /* (rows) ids of the samples */
@@ -111,7 +117,7 @@ typedef enum fl_activation {
     FL_ACT_LINEAR,
     FL_ACT_RELU,
     FL_ACT_RELU6,
-    FL_ACT_LEAKY_RELU,
+    FL_ACT_LEAKY_RELU, /* slope 0.2 below zero, as in Keras */
     FL_ACT_SIGMOID,
     FL_ACT_TANH,
     FL_ACT_GELU,

@@ -10,6 +10,7 @@
 typedef struct fl_model_conf {
     const char *base; /* NULL: every layer is listed */
     bool include_top;
+    double alpha;        /* factor of the base's widths, for bases that have one (MobileNet) */
     fl_ints input;       /* (H, W, C) or (features); a base has its own default */
     const char *weights; /* path, or NULL */
     bool strict;
@@ -38,22 +39,23 @@ typedef struct fl_model_layer {
     int first_param, n_params;
     const fl_node *node; /* where the config lists it; NULL for a layer of a base */
     /* set by fl_freeze_apply: */
-    bool frozen;    /* named by a freeze rule */
-    bool trainable; /* has parameters that learn */
-    bool is_static; /* its output for a sample never changes */
+    bool frozen;         /* named by a freeze rule */
+    bool trainable;      /* has parameters that learn */
+    bool is_static;      /* its output for a sample never changes */
+    bool wants_gradient; /* it or something it is fed by trains: backward brings it dY */
 } fl_model_layer;
 
 enum { FL_MODEL_INPUT = -1 };
 
 typedef struct fl_model {
-    char *base; /* NULL if none */
+    char *base;              /* NULL if none */
+    struct fl_base_net *net; /* the base as built: src/model's own; NULL without a base */
     fl_shape input;
     int n_layers;
     fl_model_layer *layer; /* in topological order; the last one is the output */
     int n_params;
     fl_param *param;
-    fl_activation
-        final; /* activation taken off the end by fl_model_fuse_final; else FL_ACT_LINEAR */
+    fl_activation final; /* taken off the end by fl_model_fuse_final; else FL_ACT_LINEAR */
 } fl_model;
 
 /* Builds the graph from `section` (the config's `model`), already parsed into conf. Every error is
@@ -61,11 +63,16 @@ typedef struct fl_model {
 fl_status fl_model_open(const fl_model_conf *conf, fl_node *section, fl_model **out);
 void fl_model_close(fl_model *m);
 
-/* Takes a softmax (or sigmoid, where `sigmoid`) that ends the net off it, so that the loss can work
- * on logits. */
+/* Takes a softmax (where `sigmoid`: a sigmoid instead) that ends the net off it, so that the loss
+ * can work on logits. */
 void fl_model_fuse_final(fl_model *m, bool sigmoid);
 
 int fl_model_find(const fl_model *m, const char *layer); /* index, or -1 */
+/* Whether a glob means this layer: by its name, or by that of the base it belongs to. */
+bool fl_model_matches(const fl_model_layer *layer, const char *pattern);
+/* Records "unknown layer '<pattern>'" at n, with the nearest of the layers' names and the base's.
+ */
+fl_status fl_model_unknown(const fl_model *m, const fl_node *n, const char *pattern);
 size_t fl_model_count(const fl_model *m); /* elements of all parameters and buffers */
 size_t fl_model_count_layer(const fl_model *m, int layer);
 

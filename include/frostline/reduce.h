@@ -17,11 +17,13 @@ extern const fl_field fl_reduce_fields[]; /* the config's `distributed` section 
 typedef struct fl_reduce fl_reduce;
 
 typedef struct fl_ledger {  /* what was really done, since the last fl_reduce_take */
-    uint64_t payload_bytes; /* of gradient given to the reduction */
-    uint64_t wire_bytes;    /* what a bandwidth-optimal all-reduce of it sends from this rank */
-    uint64_t calls;
-    double seconds;         /* inside the reduction's calls */
-    double exposed_seconds; /* of them, those in which nothing else ran on this rank */
+    uint64_t payload_bytes; /* of gradient given to the reduction; with one rank too */
+    uint64_t wire_bytes;    /* what a bandwidth-optimal all-reduce of it sends from this rank:
+                             * 2 (np-1)/np of a step's payload, rounded down */
+    uint64_t calls;         /* sums, one a bucket */
+    double seconds;         /* from the first sum of a step until all are complete */
+    double exposed_seconds; /* of them, those inside fl_reduce_begin and fl_reduce_end, when nothing
+                             * else ran on this rank */
 } fl_ledger;
 
 typedef struct fl_reduce_ops {
@@ -33,13 +35,16 @@ typedef struct fl_reduce_ops {
 } fl_reduce_ops;
 const fl_reduce_ops *const *fl_reducers_all(void);
 
-/* Collective. gradients is borrowed; buckets are copied. */
+/* Collective. gradients is borrowed; buckets are copied. FL_ERR_DISAGREE if the ranks do not bring
+ * the same buckets. */
 fl_status fl_reduce_open(fl_comm *c, const fl_reduce_conf *conf, int n, const fl_span *buckets,
                          float *gradients, fl_reduce **out);
 void fl_reduce_close(fl_reduce *r);
 size_t fl_reduce_work(const fl_comm *c, const fl_reduce_conf *conf, int n,
-                      const fl_span *buckets);  /* floats */
-void fl_reduce_begin(fl_reduce *r, int bucket); /* in the same order on every rank */
+                      const fl_span *buckets); /* floats */
+/* One step: each bucket is begun once, in the same order on every rank; then the end. Between them
+ * fl_comm_progress may be called at any time to let what is begun advance. */
+void fl_reduce_begin(fl_reduce *r, int bucket);
 void fl_reduce_end(fl_reduce *r);
 fl_ledger fl_reduce_take(fl_reduce *r);
 

@@ -38,7 +38,8 @@ typedef struct fl_weights fl_weights; /* an open file */
 
 /* Opens by content (safetensors, npy), maps it, and checks all of its structure before anything is
  * used: header size and JSON, known dtypes, shapes whose product does not overflow, offsets without
- * holes, overlaps or bytes left over, no name twice. FL_ERR_INPUT names file, tensor and byte.
+ * holes, overlaps or bytes left over, no name twice. The tensor of an npy file is named
+ * "array". FL_ERR_INPUT names file, tensor and byte.
  * Tensors are in the order of their data. */
 fl_status fl_weights_open(const char *path, fl_weights **out);
 void fl_weights_close(fl_weights *w);
@@ -50,7 +51,8 @@ const fl_tensor_info *fl_weights_find(const fl_weights *w, const char *name); /*
 const char *fl_weights_metadata(const fl_weights *w, const char *key);        /* NULL if absent */
 int fl_weights_metadata_count(const fl_weights *w);
 void fl_weights_metadata_at(const fl_weights *w, int i, const char **key, const char **value);
-uint64_t fl_weights_hash(const fl_weights *w); /* of all tensors' names, shapes, dtypes and bytes */
+uint64_t fl_weights_hash(const fl_weights *w); /* of all tensors' names, shapes, dtypes and bytes,
+                                                  in whatever order they lie */
 
 /* Converts a floating tensor (F32, F16, BF16, F64) to dst[count]. Other dtypes: FL_ERR_INPUT. */
 fl_status fl_tensor_read_float(const fl_weights *w, const fl_tensor_info *t, float *dst);
@@ -58,7 +60,10 @@ fl_status fl_tensor_read_float(const fl_weights *w, const fl_tensor_info *t, flo
 fl_status fl_tensor_read_int(const fl_weights *w, const fl_tensor_info *t, int64_t *dst);
 
 /* Writes safetensors (path ends in .safetensors) or npy (one tensor), durable (fsync). `info.data`
- * points to memory; `bytes` and `count` follow from the shape. meta: n_meta pairs key, value. */
+ * points to memory; `bytes` and `count` follow from the shape. meta: n_meta pairs key, value (npy
+ * has no place for them); safetensors also get {"format": "pt"} unless given. path keeps what it
+ * held until the new file is complete, so the tensors may be mapped from it. FL_ERR_CONFIG: another
+ * ending; FL_ERR_INPUT: content that the format cannot hold; FL_ERR_IO: the disk. */
 fl_status fl_weights_write(const char *path, int n, const fl_tensor_info *tensors, int n_meta,
                            const char *const (*meta)[2]);
 

@@ -1,0 +1,28 @@
+/* frostline.h: all of Frostline. Read the headers in this order and they are the tour. */
+#ifndef FROSTLINE_FROSTLINE_H
+#define FROSTLINE_FROSTLINE_H
+
+/* clang-format off */
+#include "frostline/base.h"
+#include "frostline/log.h"
+#include "frostline/arena.h"
+#include "frostline/rng.h"
+#include "frostline/field.h"
+#include "frostline/config.h"
+#include "frostline/comm.h"
+#include "frostline/kernel.h"
+#include "frostline/tensor.h"
+#include "frostline/layer.h"
+#include "frostline/weights.h"
+#include "frostline/model.h"
+#include "frostline/freeze.h"
+#include "frostline/plan.h"
+#include "frostline/data.h"
+#include "frostline/optim.h"
+#include "frostline/reduce.h"
+#include "frostline/checkpoint.h"
+#include "frostline/train.h"
+#include "frostline/report.h"
+/* clang-format on */
+
+#endif

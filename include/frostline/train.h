@@ -1,0 +1,146 @@
+/* train.h: an experiment from its config to its report. What the command `frostline` does, a C
+ * program does with these:
+ *
+ *     fl_comm_open → fl_config_open → fl_experiment_open → fl_train / fl_evaluate / fl_predict →
+ * …_close
+ */
+#ifndef FROSTLINE_TRAIN_H
+#define FROSTLINE_TRAIN_H
+
+#include "frostline/comm.h"
+#include "frostline/config.h"
+#include "frostline/data.h"
+#include "frostline/freeze.h"
+#include "frostline/optim.h"
+#include "frostline/plan.h"
+#include "frostline/reduce.h"
+#include "frostline/report.h"
+
+typedef enum fl_loss { FL_LOSS_CATEGORICAL, FL_LOSS_BINARY, FL_LOSS_MSE } fl_loss;
+
+/* What may be watched for early stopping and for the best checkpoint. */
+typedef enum fl_monitor {
+    FL_MONITOR_VAL_LOSS,
+    FL_MONITOR_VAL_ACCURACY,
+    FL_MONITOR_LOSS,
+    FL_MONITOR_ACCURACY
+} fl_monitor;
+#define FL_MONITOR_CHOICES "val_loss|val_accuracy|loss|accuracy"
+
+typedef struct fl_run_conf {
+    const char *name, *output_dir;
+    int64_t schema_version, seed;
+} fl_run_conf;
+
+typedef struct fl_early_conf {
+    int monitor;
+    int64_t patience;
+    double min_delta;
+} fl_early_conf;
+
+typedef struct fl_train_conf {
+    int64_t epochs, batch_size, accumulation;
+    int loss;                /* fl_loss */
+    double clip_grad_norm;   /* NAN: none */
+    fl_node *early_stopping; /* NULL: none */
+} fl_train_conf;
+
+typedef struct fl_checkpoint_conf {
+    int64_t every_epochs, every_steps; /* FL_NONE: not by this */
+    int64_t keep_last;
+    const char *keep_best; /* a monitor's name, or NULL */
+    int resume;            /* auto | never */
+    int names;             /* fl_naming of model.safetensors */
+} fl_checkpoint_conf;
+
+typedef struct fl_log_conf {
+    int64_t every_n_steps;
+} fl_log_conf;
+
+typedef struct fl_experiment { /* a config understood: every section parsed, the net built, its
+                                  freezing resolved */
+    fl_config *config;         /* borrowed */
+    fl_run_conf run;
+    fl_model_conf model_conf;
+    fl_freeze_conf freeze_conf;
+    fl_data_conf data;
+    fl_train_conf train;
+    bool early;
+    fl_early_conf early_stopping;
+    fl_optim_conf optim;
+    fl_reduce_conf reduce;
+    fl_checkpoint_conf checkpoint;
+    int best; /* fl_monitor of the best checkpoint, or -1 */
+    fl_log_conf log;
+    fl_model *model;
+    fl_freeze *freeze;
+    double *rate_scale, *decay_scale; /* per layer, from optimizer.rules */
+} fl_experiment;
+
+/* One top-level section: its table, or the families that its options come from. For the schema and
+ * the reference. */
+typedef struct fl_section {
+    const char *name, *help;
+    const fl_field *fields;
+} fl_section;
+extern const fl_section
+    fl_sections[]; /* ended by name NULL; the first has name "" and holds the top-level scalars */
+
+/* Parses all sections, builds the model and resolves the freeze rules. Every error of the config is
+ * found and stands in fl_message(); then FL_ERR_CONFIG and *out is NULL. Not collective. The config
+ * must outlive it. */
+fl_status fl_experiment_open(fl_config *config, fl_experiment **out);
+void fl_experiment_close(fl_experiment *x);
+
+/* The plan of a phase for np ranks; caller closes. */
+fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan **out);
+
+typedef struct fl_train_options {
+    const char *run_dir; /* NULL: <output_dir>/<name>/<time>[-<job>] */
+    const char *resume;  /* NULL: not asked; "auto"; or a run's folder */
+    fl_progress progress;
+    const char *command; /* as typed, for env.json and the report; may be NULL */
+} fl_train_options;
+
+typedef struct fl_train_result {
+    char run_dir[4096];
+    int64_t epochs, steps;
+    fl_epoch_record last;
+} fl_train_result;
+
+/* Collective. Trains, with everything that belongs to it: agreement of the ranks, resuming,
+ * checkpoints, the run's folder. Returns FL_OK, FL_ERR_STOPPED after SIGUSR1 or SIGTERM
+ * (resumable), or what went wrong; same on every rank. */
+fl_status fl_train(fl_comm *c, fl_experiment *x, const fl_train_options *options,
+                   fl_train_result *result);
+
+typedef struct fl_eval_result {
+    int64_t rows;
+    double loss, accuracy, top5; /* NAN where it does not apply */
+    int classes;
+    int64_t *confusion; /* (classes, classes): row truth, column prediction; NULL if not classes;
+                           caller frees */
+} fl_eval_result;
+
+/* Collective. Evaluates on the validation set with the weights of a file (NULL: those of the
+ * config). */
+fl_status fl_evaluate(fl_comm *c, fl_experiment *x, const char *weights, fl_eval_result *out);
+
+/* A net that is ready to answer. */
+typedef struct fl_predictor fl_predictor;
+
+/* Collective. Loads the weights of a whole net (NULL: those of the config). The experiment must
+ * outlive it, and must not be trained meanwhile. */
+fl_status fl_predictor_open(fl_comm *c, fl_experiment *x, const char *weights, fl_predictor **out);
+/* Not collective. Runs prepared rows (rows, input) through the net: logits (rows, outputs), before
+ * any final softmax. */
+void fl_predictor_run(fl_predictor *p, int64_t rows, const float *inputs, float *logits);
+int fl_predictor_outputs(const fl_predictor *p);
+/* Collective. NULL is allowed. */
+void fl_predictor_close(fl_predictor *p);
+
+/* Turns one row of logits (n) into probabilities, in place: softmax, or sigmoid for
+ * binary_crossentropy; mse: unchanged. */
+void fl_probabilities(const fl_experiment *x, float *logits, int n);
+
+#endif
