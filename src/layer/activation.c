@@ -1,0 +1,70 @@
+/* activation.c: y = f(x), element by element; softmax along the channels. */
+#include <string.h>
+
+#include "layer/act.h"
+#include "layer/options.h"
+#include "layer/shape.h"
+
+typedef struct conf {
+    fl_activation activation;
+} conf;
+
+static const fl_field fields[] = {
+    {FL_OPTION(activation, FL_CHOICE), .choices = FL_ACT_CHOICES, .help = "The function."},
+    {0},
+};
+
+static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl_layer_plan *out) {
+    const conf *o = options;
+    double size = (double)fl_shape_size(in[0]);
+    (void)n_in, (void)rows;
+    *out = (fl_layer_plan){.out = in[0], .flops = size, .flops_dx = size};
+    if (o->activation != FL_ACT_LINEAR)
+        out->dx_reads = fl_act_needs_input(o->activation) ? FL_READS_INPUT : FL_READS_OUTPUT;
+    return true;
+}
+
+static void forward(const fl_layer_call *c) {
+    const conf *o = c->conf;
+    size_t n = fl_shape_channels(c->out_shape), size = fl_call_out_size(c);
+    if (size == 0) return;
+    memcpy(c->out, c->in[0], size * sizeof(float));
+    fl_act_forward(o->activation, size / n, n, c->out);
+}
+
+static void backward(const fl_layer_call *c) {
+    const conf *o = c->conf;
+    size_t n = fl_shape_channels(c->out_shape), size = fl_call_out_size(c);
+    if (!c->din[0]) return;
+    fl_act_backward(o->activation, size / n, n, c->out, c->in[0], c->dout);
+    fl_add_to(c->din[0], c->dout, size);
+}
+
+static const fl_layer_example examples[] = {
+    {"{activation: linear}", 1, {{1, {4}}}, false},
+    {"{activation: relu}", 1, {{3, {2, 3, 2}}}, false},
+    {"{activation: relu6}", 1, {{1, {6}}}, false},
+    {"{activation: leaky_relu}", 1, {{1, {6}}}, false},
+    {"{activation: sigmoid}", 1, {{1, {6}}}, false},
+    {"{activation: tanh}", 1, {{1, {6}}}, false},
+    {"{activation: gelu}", 1, {{1, {6}}}, false},
+    {"{activation: silu}", 1, {{3, {1, 3, 2}}}, false},
+    {"{activation: softmax}", 1, {{1, {6}}}, false},
+    {"{activation: softmax}", 1, {{3, {2, 2, 3}}}, false},
+    {"{}", 1, {{1, {4}}}, true},
+    {"{activation: softmacs}", 1, {{1, {4}}}, true},
+    {0},
+};
+
+const fl_layer_ops fl_layer_activation_only = {
+    .name = "activation",
+    .help = "A function applied to every element.",
+    .min_in = 1,
+    .max_in = 1,
+    .conf_size = sizeof(conf),
+    .fields = fields,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+    .examples = examples,
+};

@@ -1,0 +1,254 @@
+/* batch_norm.c: y = (x - μ) γ / sqrt(σ² + ε) + β for each channel (Ioffe & Szegedy 2015).
+ * While training, μ and σ² are those of the global batch, in two passes: first the mean, then the
+ * squares about it. Otherwise they are the running statistics, and the layer is an affine map with
+ * fixed coefficients. */
+#include <string.h>
+
+#include "layer/options.h"
+#include "layer/shape.h"
+
+typedef enum { STATISTICS_GLOBAL, STATISTICS_RANK } statistics;
+
+typedef struct conf {
+    double epsilon, momentum;
+    int statistics;
+} conf;
+
+enum { GAMMA, BETA, MEAN, VAR, N_PARAMS };
+
+static const fl_field fields[] = {
+    {FL_OPTION(epsilon, FL_FLOAT), .fallback = "1.0e-3", .min = 1e-12, .max = 1,
+     .help = "Added to the variance."},
+    {FL_OPTION(momentum, FL_FLOAT), .fallback = "0.99", .min = 0, .max = 1,
+     .help = "What the running statistics keep of themselves in each step."},
+    {FL_OPTION(statistics, FL_CHOICE), .fallback = "global", .choices = "global|rank",
+     .help = "Whose rows a step's statistics are taken over: all ranks' or each rank's own."},
+    {0},
+};
+
+typedef struct scratch { /* in call->work; (channels) each */
+    double *a, *b;       /* side by side, so that one sum serves both */
+    float *scale;
+} scratch;
+
+typedef struct saved {     /* in call->saved: of the batch */
+    float *mean, *inverse; /* 1 / sqrt(σ² + ε) */
+} saved;
+
+static scratch scratch_of(const fl_layer_call *c) {
+    size_t n = fl_shape_channels(c->out_shape);
+    double *a = c->work;
+    return (scratch){a, a + n, (float *)(a + 2 * n)};
+}
+
+static saved saved_of(const fl_layer_call *c) {
+    float *p = c->saved;
+    return (saved){p, p + fl_shape_channels(c->out_shape)};
+}
+
+static fl_param_spec spec(const char *name, int64_t n, fl_init init, bool buffer) {
+    return (fl_param_spec){
+        .name = name, .n = 1, .d = {n}, .init = init, .fan_in = n, .fan_out = n, .buffer = buffer};
+}
+
+static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl_layer_plan *out) {
+    int64_t n = fl_shape_channels(in[0]);
+    double size = (double)fl_shape_size(in[0]);
+    (void)options, (void)n_in, (void)rows;
+    *out = (fl_layer_plan){
+        .out = in[0],
+        .n_params = N_PARAMS,
+        .param = {spec("weight", n, FL_INIT_ONES, false), spec("bias", n, FL_INIT_ZEROS, false),
+                  spec("running_mean", n, FL_INIT_ZEROS, true),
+                  spec("running_var", n, FL_INIT_ONES, true)},
+        .flops = 2 * size,
+        .flops_dx = 6 * size,
+        .flops_dw = 3 * size,
+        .dx_reads = FL_READS_INPUT | FL_READS_SAVED | FL_READS_TRAINING,
+        .dw_reads = FL_READS_INPUT | FL_READS_SAVED,
+        .saved_bytes = 2 * sizeof(float) * (size_t)n,
+        .work_bytes = (2 * sizeof(double) + sizeof(float)) * (size_t)n,
+    };
+    return true;
+}
+
+static size_t lines(const fl_layer_call *c) { /* of n channels that this rank has */
+    return (size_t)c->rows * fl_shape_pixels(c->out_shape);
+}
+
+static bool over_all_ranks(const fl_layer_call *c) {
+    const conf *o = c->conf;
+    return o->statistics == STATISTICS_GLOBAL;
+}
+
+static double count(const fl_layer_call *c) { /* values of one channel in the statistics */
+    int64_t rows = over_all_ranks(c) ? c->global_rows : c->rows;
+    return (double)rows * (double)fl_shape_pixels(c->out_shape);
+}
+
+static void sum_over_ranks(const fl_layer_call *c, double *v, size_t n) {
+    if (over_all_ranks(c)) c->sum(c->context, v, n);
+}
+
+/* ---- forward ---- */
+
+static void find_mean(const fl_layer_call *c, size_t n, double *mean) {
+    const float *x = c->in[0];
+    memset(mean, 0, n * sizeof *mean);
+    for (size_t r = lines(c); r > 0; r--, x += n)
+        for (size_t i = 0; i < n; i++) mean[i] += x[i];
+    sum_over_ranks(c, mean, n);
+    for (size_t i = 0; i < n; i++) mean[i] /= fmax(count(c), 1);
+}
+
+static void find_variance(const fl_layer_call *c, size_t n, const double *mean, double *var) {
+    const float *x = c->in[0];
+    memset(var, 0, n * sizeof *var);
+    for (size_t r = lines(c); r > 0; r--, x += n)
+        for (size_t i = 0; i < n; i++) var[i] += (x[i] - mean[i]) * (x[i] - mean[i]);
+    sum_over_ranks(c, var, n);
+    for (size_t i = 0; i < n; i++) var[i] /= fmax(count(c), 1);
+}
+
+static void move_running(float *running, double batch, double momentum) {
+    *running = (float)(momentum * *running + (1 - momentum) * batch);
+}
+
+static void update_running(const fl_layer_call *c, size_t n, const double *mean,
+                           const double *var) {
+    const conf *o = c->conf;
+    double k = count(c), unbiased = k > 1 ? k / (k - 1) : 1;
+    if (k == 0) return;
+    for (size_t i = 0; i < n; i++) {
+        if (c->buffer[MEAN]) move_running(&c->buffer[MEAN][i], mean[i], o->momentum);
+        if (c->buffer[VAR]) move_running(&c->buffer[VAR][i], var[i] * unbiased, o->momentum);
+    }
+}
+
+static void normalise(const fl_layer_call *c, size_t n, const float *mean, const float *scale) {
+    const float *x = c->in[0], *beta = c->param[BETA];
+    float *y = c->out;
+    for (size_t r = lines(c); r > 0; r--, x += n, y += n)
+        for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean[i]) * scale[i] + beta[i];
+}
+
+static void set_running_scale(const fl_layer_call *c, size_t n, float *scale) {
+    const conf *o = c->conf;
+    for (size_t i = 0; i < n; i++)
+        scale[i] = (float)(c->param[GAMMA][i] / sqrt(c->param[VAR][i] + o->epsilon));
+}
+
+static void forward_training(const fl_layer_call *c, size_t n) {
+    const conf *o = c->conf;
+    scratch w = scratch_of(c);
+    saved s = saved_of(c);
+    find_mean(c, n, w.a);
+    find_variance(c, n, w.a, w.b);
+    update_running(c, n, w.a, w.b);
+    for (size_t i = 0; i < n; i++) {
+        s.mean[i] = (float)w.a[i];
+        s.inverse[i] = (float)(1 / sqrt(w.b[i] + o->epsilon));
+        w.scale[i] = s.inverse[i] * c->param[GAMMA][i];
+    }
+    normalise(c, n, s.mean, w.scale);
+}
+
+static void forward(const fl_layer_call *c) {
+    size_t n = fl_shape_channels(c->out_shape);
+    if (c->training) {
+        forward_training(c, n);
+        return;
+    }
+    scratch w = scratch_of(c);
+    set_running_scale(c, n, w.scale);
+    normalise(c, n, c->param[MEAN], w.scale);
+}
+
+/* ---- backward ---- */
+
+/* beta[i] = Σ dy, gamma[i] = Σ dy (x - mean); over this rank's rows. */
+static void sum_gradients(const fl_layer_call *c, size_t n, const float *mean, double *beta,
+                          double *gamma) {
+    const float *x = c->in[0], *dy = c->dout;
+    memset(beta, 0, n * sizeof *beta);
+    memset(gamma, 0, n * sizeof *gamma);
+    for (size_t r = lines(c); r > 0; r--, x += n, dy += n)
+        for (size_t i = 0; i < n; i++) {
+            beta[i] += dy[i];
+            gamma[i] += (double)dy[i] * (x[i] - mean[i]);
+        }
+}
+
+static void add_gradients(const fl_layer_call *c, size_t n, const double *beta,
+                          const double *gamma) {
+    for (size_t i = 0; c->grad[BETA] && i < n; i++) c->grad[BETA][i] += (float)beta[i];
+    for (size_t i = 0; c->grad[GAMMA] && i < n; i++) c->grad[GAMMA][i] += (float)gamma[i];
+}
+
+/* dx = γ / σ (dy - mean of dy - (x - μ) / σ · mean of dy (x - μ) / σ) */
+static void add_input_gradient(const fl_layer_call *c, size_t n, saved s, scratch w) {
+    const float *x = c->in[0], *dy = c->dout;
+    float *dx = c->din[0];
+    double k = fmax(count(c), 1);
+    sum_over_ranks(c, w.a, 2 * n);
+    for (size_t i = 0; i < n; i++) w.scale[i] = s.inverse[i] * c->param[GAMMA][i];
+    for (size_t i = 0; i < n; i++) w.a[i] /= k;
+    for (size_t i = 0; i < n; i++) w.b[i] *= s.inverse[i] / k;
+    for (size_t r = lines(c); r > 0; r--, x += n, dy += n, dx += n)
+        for (size_t i = 0; i < n; i++)
+            dx[i] += w.scale[i] * (float)(dy[i] - w.a[i] - (x[i] - s.mean[i]) * w.b[i]);
+}
+
+static void backward_training(const fl_layer_call *c, size_t n) {
+    scratch w = scratch_of(c);
+    saved s = saved_of(c);
+    sum_gradients(c, n, s.mean, w.a, w.b);
+    for (size_t i = 0; i < n; i++) w.b[i] *= s.inverse[i];
+    add_gradients(c, n, w.a, w.b);
+    if (c->din[0]) add_input_gradient(c, n, s, w);
+}
+
+/* With running statistics the layer is affine: each element has its gradient to itself. */
+static void backward_fixed(const fl_layer_call *c, size_t n) {
+    const conf *o = c->conf;
+    scratch w = scratch_of(c);
+    const float *dy = c->dout;
+    float *dx = c->din[0];
+    if (c->grad[GAMMA] || c->grad[BETA]) {
+        sum_gradients(c, n, c->param[MEAN], w.a, w.b);
+        for (size_t i = 0; i < n; i++) w.b[i] /= sqrt(c->param[VAR][i] + o->epsilon);
+        add_gradients(c, n, w.a, w.b);
+    }
+    if (!dx) return;
+    set_running_scale(c, n, w.scale);
+    for (size_t r = lines(c); r > 0; r--, dy += n, dx += n)
+        for (size_t i = 0; i < n; i++) dx[i] += dy[i] * w.scale[i];
+}
+
+static void backward(const fl_layer_call *c) {
+    size_t n = fl_shape_channels(c->out_shape);
+    (c->training ? backward_training : backward_fixed)(c, n);
+}
+
+static const fl_layer_example examples[] = {
+    {"{}", 1, {{3, {3, 4, 2}}}, false},
+    {"{epsilon: 0.1, momentum: 0.5}", 1, {{1, {5}}}, false},
+    {"{statistics: rank}", 1, {{3, {2, 3, 1}}}, false},
+    {"{momentum: 1.5}", 1, {{1, {5}}}, true},
+    {"{epsilon: -1}", 1, {{1, {5}}}, true},
+    {0},
+};
+
+const fl_layer_ops fl_layer_batch_norm = {
+    .name = "batch_norm",
+    .help = "Each channel brought to mean 0 and deviation 1, then scaled and shifted.",
+    .traits = FL_LAYER_STATISTICS,
+    .min_in = 1,
+    .max_in = 1,
+    .conf_size = sizeof(conf),
+    .fields = fields,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+    .examples = examples,
+};
