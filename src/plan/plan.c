@@ -1,0 +1,109 @@
+/* From a model and its freeze mask to everything that is decided before step 0. */
+#include "plan/schedule.h"
+
+static int64_t parts(int64_t n, int64_t by) {
+    return (n + by - 1) / by;
+}
+
+static void plan_layer(fl_plan *p, int l) {
+    const fl_model *m = p->model;
+    const fl_model_layer *layer = &m->layer[l];
+    fl_plan_layer *out = &p->layer[l];
+    out->is_static = layer->is_static;
+    out->need = fl_freeze_need(m, l);
+    out->flops = layer->plan.flops;
+    out->flops_dx = out->need.input_gradient ? layer->plan.flops_dx : 0;
+    out->flops_dw = out->need.weight_gradient ? layer->plan.flops_dw : 0;
+    for (int i = 0; i < layer->n_in; i++)
+        if (layer->in[i] != FL_MODEL_INPUT && !layer->is_static && m->layer[layer->in[i]].is_static)
+            p->layer[layer->in[i]].frost_line = true;
+}
+
+static void count_payload(fl_plan *p) {
+    for (int i = 0; i < p->model->n_params; i++)
+        if (p->place[i].region == FL_REGION_TRAINABLE)
+            p->layer[p->model->param[i].layer].payload_bytes +=
+                p->place[i].span.len * sizeof(float);
+}
+
+static void count_memory(fl_plan *p) {
+    p->memory = (fl_memory){
+        .trainable = p->n_trainable * sizeof(float),
+        .gradients = p->n_trainable * sizeof(float),
+        .optimizer = p->n_trainable * sizeof(float) * (size_t)p->conf.optimizer_slots,
+        .state = p->n_state * sizeof(float),
+        .activations = p->schedule->arena_bytes,
+        .frozen_shared = p->n_frozen * sizeof(float),
+        .reducer = p->conf.reducer_floats * sizeof(float),
+    };
+}
+
+fl_status fl_plan_open(const fl_model *m, const fl_plan_conf *conf, fl_plan **out) {
+    fl_plan *p = fl_alloc(sizeof *p);
+    p->model = m;
+    p->conf = *conf;
+    p->rows = (int)parts(parts(conf->batch_size, conf->accumulation), conf->np);
+    p->layer = fl_alloc((size_t)m->n_layers * sizeof *p->layer);
+    p->place = fl_alloc((size_t)m->n_params * sizeof *p->place);
+    for (int l = 0; l < m->n_layers; l++) plan_layer(p, l);
+    fl_plan_place(p);
+    fl_plan_cut_buckets(p);
+    count_payload(p);
+    fl_status status = fl_schedule_open(p, &p->schedule);
+    count_memory(p);
+    *out = p;
+    if (status == FL_OK) return FL_OK;
+    fl_plan_close(p);
+    *out = NULL;
+    return status;
+}
+
+void fl_plan_close(fl_plan *p) {
+    if (!p) return;
+    for (int i = 0; i < p->n_buckets; i++) fl_free(p->bucket[i].layer);
+    fl_free(p->bucket);
+    fl_free(p->layer);
+    fl_free(p->place);
+    fl_schedule_close(p->schedule);
+    fl_free(p);
+}
+
+size_t fl_plan_payload_bytes(const fl_plan *p) {
+    return p->n_trainable * sizeof(float);
+}
+size_t fl_plan_unfrozen_payload_bytes(const fl_plan *p) {
+    return p->n_unfrozen * sizeof(float);
+}
+
+size_t fl_plan_wire_bytes(const fl_plan *p, size_t payload) {
+    size_t np = (size_t)p->conf.np;
+    return payload * 2 * (np - 1) / np;
+}
+
+size_t fl_plan_memory_per_rank(const fl_plan *p) {
+    const fl_memory *m = &p->memory;
+    return m->trainable + m->gradients + m->optimizer + m->state + m->activations + m->reducer;
+}
+
+char *fl_plan_text(const fl_plan *p) {
+    static const char *const region[] = {"trainable", "frozen", "state"};
+    fl_text t = {0};
+    for (int i = 0; i < p->model->n_params; i++)
+        fl_text_add(&t, "%s %s @%zu+%zu\n", p->model->param[i].name, region[p->place[i].region],
+                    p->place[i].span.off, p->place[i].span.len);
+    for (int i = 0; i < p->n_buckets; i++)
+        fl_text_add(&t, "bucket %d @%zu+%zu after %s\n", i, p->bucket[i].span.off,
+                    p->bucket[i].span.len, p->model->layer[p->bucket[i].ready].name);
+    fl_text_add(&t, "batch %lld in %lld on %d ranks\n", (long long)p->conf.batch_size,
+                (long long)p->conf.accumulation, p->conf.np);
+    return t.s;
+}
+
+uint64_t fl_plan_hash(const fl_plan *p) {
+    char *text = fl_plan_text(p);
+    size_t len = 0;
+    while (text[len]) len++;
+    uint64_t hash = fl_hash(text, len, 0);
+    fl_free(text);
+    return hash;
+}
