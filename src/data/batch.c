@@ -1,0 +1,68 @@
+/* Filling a batch: one rank's rows of a micro-batch. */
+#include "data/batch.h"
+
+#include <string.h>
+
+void fl_slot_open(fl_slot *s, const fl_dataset *d, int max_rows) {
+    size_t n = (size_t)max_rows;
+    s->x = fl_alloc(n * fl_shape_size(d->prep.input) * sizeof *s->x);
+    s->sample = fl_alloc(n * sizeof *s->sample);
+    if (d->label) s->label = fl_alloc(n * sizeof *s->label);
+    if (d->source->vector) s->target = fl_alloc(n * (size_t)d->classes * sizeof *s->target);
+}
+
+void fl_slot_close(fl_slot *s) {
+    fl_free(s->x);
+    fl_free(s->sample);
+    fl_free(s->label);
+    fl_free(s->target);
+    fl_free(s->message);
+}
+
+static fl_status fill_input(fl_slot *s, fl_filling *f, int i) {
+    const fl_prep *p = &f->set->prep;
+    fl_rng rng = {f->seed, FL_STREAM_AUGMENT, (uint32_t)f->epoch, (uint64_t)s->sample[i]};
+    FL_TRY(fl_dataset_read(f->set, s->sample[i], &f->work));
+    fl_prep_row(p, f->augment ? &rng : NULL, &f->work, s->x + (size_t)i * fl_shape_size(p->input));
+    return FL_OK;
+}
+
+static fl_status fill_row(fl_slot *s, fl_filling *f, int i, int64_t sample) {
+    const fl_dataset *d = f->set;
+    size_t outputs = (size_t)d->classes;
+    s->sample[i] = sample;
+    if (s->label) s->label[i] = d->label[sample];
+    if (s->target)
+        memcpy(s->target + (size_t)i * outputs,
+               d->source->vector + (size_t)d->row[sample] * outputs, outputs * sizeof *s->target);
+    return f->inputs ? fill_input(s, f, i) : FL_OK;
+}
+
+static void describe(fl_slot *s, const fl_filling *f, const fl_cut *c, int64_t step,
+                     int64_t micro) {
+    fl_free(s->message);
+    s->message = NULL;
+    s->batch = (fl_batch){.step_rows = c->step.hi - c->step.lo,
+                          .global_rows = c->micro.hi - c->micro.lo,
+                          .first = c->mine.lo - c->micro.lo,
+                          .rows = (int)(c->mine.hi - c->mine.lo),
+                          .last = micro == fl_cutting_micros(&f->cutting, step) - 1,
+                          .step = step,
+                          .x = f->inputs ? s->x : NULL,
+                          .label = s->label,
+                          .target = s->target,
+                          .sample = s->sample};
+}
+
+void fl_slot_fill(fl_slot *s, fl_filling *f, int64_t step, int64_t micro) {
+    fl_cut c = fl_cutting_at(&f->cutting, step, micro);
+    describe(s, f, &c, step, micro);
+    fl_status status = FL_OK;
+    for (int i = 0; i < s->batch.rows && status == FL_OK && !atomic_load(f->cancel); i++)
+        status = fill_row(s, f, i, f->order[c.mine.lo + i]);
+    if (status == FL_OK) return;
+    s->message = fl_strdup(fl_message());
+    s->batch.status = status;
+    s->batch.message = s->message;
+    s->batch.rows = 0;
+}
