@@ -1,0 +1,129 @@
+/* The list of reducers, and the frame around them: order, ledger, memory. */
+#include <string.h>
+
+#include "reduce_internal.h"
+
+#define FL_REDUCER(name) extern const fl_reduce_ops fl_reduce_##name;
+#include "reducers.def"
+#undef FL_REDUCER
+
+static const fl_reduce_ops *const reducers[] = {
+#define FL_REDUCER(name) &fl_reduce_##name,
+#include "reducers.def"
+#undef FL_REDUCER
+    NULL,
+};
+
+/* Every name with a bar in front; the choices start behind the first. */
+static const char bar_names[] =
+#define FL_REDUCER(name) "|" #name
+#include "reducers.def"
+#undef FL_REDUCER
+    ;
+
+const fl_field fl_reduce_fields[] = {
+    {"reducer", FL_CHOICE, offsetof(fl_reduce_conf, reducer), "overlap", 0, 0, bar_names + 1,
+     "How gradients are summed over the ranks: `blocking` after backward, `overlap` while backward "
+     "goes on, `tree` in one fixed order of additions.",
+     NULL},
+    {"bucket_mb", FL_FLOAT, offsetof(fl_reduce_conf, bucket_mb), "25", 0.001, 1048576, NULL,
+     "Gradients are summed in buckets of about this many megabytes.", NULL},
+    {"allreduce_dtype", FL_CHOICE, offsetof(fl_reduce_conf, allreduce_dtype), "float32", 0, 0,
+     "float32", "Number format of the gradients while they are summed.", NULL},
+    {.name = NULL},
+};
+
+const fl_reduce_ops *const *fl_reducers_all(void) {
+    return reducers;
+}
+
+/* "0+64": the same on all ranks, or an all-reduce may hang or, worse, return a wrong sum. */
+static fl_status check_same(fl_comm *c, int n, const fl_span *buckets) {
+    fl_text t = {0};
+    for (int i = 0; i < n; i++)
+        fl_text_add(&t, "bucket %d: %zu+%zu\n", i, buckets[i].off, buckets[i].len);
+    fl_status status = fl_comm_same_text(c, "the gradient's buckets", t.s ? t.s : "");
+    fl_free(t.s);
+    return status;
+}
+
+size_t fl_reduce_work(const fl_comm *c, const fl_reduce_conf *conf, int n, const fl_span *buckets) {
+    return reducers[conf->reducer]->work(c, n, buckets);
+}
+
+fl_status fl_reduce_open(fl_comm *c, const fl_reduce_conf *conf, int n, const fl_span *buckets,
+                         float *gradients, fl_reduce **out) {
+    *out = NULL;
+    FL_TRY(check_same(c, n, buckets));
+    fl_reduce *r = fl_alloc(sizeof *r);
+    *r = (fl_reduce){.comm = c, .ops = reducers[conf->reducer], .n = n, .gradients = gradients};
+    r->bucket = fl_alloc((size_t)n * sizeof *r->bucket);
+    if (n) memcpy(r->bucket, buckets, (size_t)n * sizeof *r->bucket);
+    r->work = fl_alloc(fl_reduce_work(c, conf, n, buckets) * sizeof *r->work);
+    r->handle = fl_alloc((size_t)n * sizeof *r->handle);
+    r->order = fl_alloc((size_t)n * sizeof *r->order);
+    r->given = fl_alloc((size_t)n * sizeof *r->given);
+    *out = r;
+    return FL_OK;
+}
+
+void fl_reduce_close(fl_reduce *r) {
+    if (!r) return;
+    fl_free(r->bucket);
+    fl_free(r->work);
+    fl_free(r->handle);
+    fl_free(r->order);
+    fl_free(r->given);
+    fl_free(r);
+}
+
+float *fl_reduce_enter(fl_reduce *r, int bucket, size_t *n) {
+    fl_span s = r->bucket[bucket];
+    *n = s.len;
+    r->ledger.calls++;
+    r->step_payload += s.len * sizeof(float);
+    if (r->started == 0) r->started = fl_clock();
+    return r->gradients + s.off;
+}
+
+/* From `from` to `to` this rank did nothing but reduce, as far as a reduction was under way. */
+static void expose(fl_reduce *r, double from, double to) {
+    if (r->started == 0) return;
+    r->ledger.exposed_seconds += to - (from > r->started ? from : r->started);
+}
+
+void fl_reduce_begin(fl_reduce *r, int bucket) {
+    FL_CHECK(bucket >= 0 && bucket < r->n && !r->given[bucket],
+             "bucket %d of %d is begun twice, or is not there", bucket, r->n);
+    double from = fl_clock();
+    r->order[r->begun++] = bucket;
+    r->given[bucket] = true;
+    r->ops->begin(r, bucket);
+    expose(r, from, fl_clock());
+}
+
+static void finish_step(fl_reduce *r, double now) {
+    uint64_t size = (uint64_t)fl_comm_size(r->comm);
+    r->ledger.payload_bytes += r->step_payload;
+    r->ledger.wire_bytes += r->step_payload * 2 * (size - 1) / size;
+    if (r->started > 0) r->ledger.seconds += now - r->started;
+    for (int i = 0; i < r->n; i++) r->given[i] = false;
+    r->begun = 0;
+    r->step_payload = 0;
+    r->started = 0;
+}
+
+void fl_reduce_end(fl_reduce *r) {
+    FL_CHECK(r->begun == r->n, "%d of %d buckets were begun", r->begun, r->n);
+    double from = fl_clock();
+    r->ops->end(r);
+    double now = fl_clock();
+    expose(r, from, now);
+    finish_step(r, now);
+}
+
+fl_ledger fl_reduce_take(fl_reduce *r) {
+    fl_ledger l = r->ledger;
+    r->ledger = (fl_ledger){0};
+    return l;
+}
