@@ -1,0 +1,143 @@
+/* page_tables.c: the ledger of bytes and the table of epochs in report.html. */
+#include <math.h>
+
+#include "page.h"
+#include "text.h"
+
+void fl_page_section(fl_text *out, const char *heading) {
+    fl_text_add(out, "<section>\n<h2>");
+    fl_text_escape(out, heading);
+    fl_text_add(out, "</h2>\n");
+}
+
+void fl_page_section_end(fl_text *out) {
+    fl_text_add(out, "</section>\n");
+}
+
+static void begin_table(fl_text *out, const char *label, int n, const char *const *head) {
+    fl_text_add(out,
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n"
+                "<table>\n<thead><tr>",
+                label);
+    for (int i = 0; i < n; i++) fl_text_add(out, "<th scope=\"col\">%s</th>", head[i]);
+    fl_text_add(out, "</tr></thead>\n<tbody>\n");
+}
+
+static void end_table(fl_text *out) {
+    fl_text_add(out, "</tbody>\n</table>\n</div>\n");
+}
+
+static void number(fl_text *out, const char *format, double v) {
+    char text[64] = "–";
+    if (isfinite(v)) snprintf(text, sizeof text, format, v);
+    fl_text_add(out, "<td>%s</td>", text);
+}
+
+static void whole(fl_text *out, uint64_t n) {
+    char text[40];
+    fl_text_add(out, "<td>%s</td>", fl_text_grouped((double)n, ' ', text));
+}
+
+static void human(fl_text *out, const char *(*text)(double, char *), double v) {
+    char buf[32];
+    fl_text_add(out, "<td>%s</td>", text(v, buf));
+}
+
+/* ---- the ledger ---- */
+
+static void put_verdict(fl_text *out, const fl_epoch_record *e) {
+    bool equal = e->payload_bytes == e->planned_payload_bytes;
+    fl_text_add(out, "<td class=\"%s\">%s</td>", equal ? "good" : "bad",
+                equal ? "✓ equal" : "✗ not equal");
+}
+
+static void put_ratio(fl_text *out, const fl_epoch_record *e) {
+    char share[32];
+    double part = (double)e->payload_bytes / (double)e->unfrozen_payload_bytes;
+    fl_text_add(out, "<td>%s</td>", e->unfrozen_payload_bytes ? fl_text_percent(part, share) : "–");
+}
+
+/* One row for a run of epochs that sent the same. */
+static void put_entry(fl_text *out, const fl_history *h, int from, int to) {
+    const fl_epoch_record *e = &h->epoch[from], *last = &h->epoch[to - 1];
+    double seconds = 0, exposed = 0;
+    for (int i = from; i < to; i++) {
+        seconds += h->epoch[i].reduce_seconds / (to - from);
+        exposed += h->epoch[i].time.reduce_exposed / (to - from);
+    }
+    fl_text_add(out, "<tr><th scope=\"row\">%lld", (long long)e->epoch);
+    if (to - from > 1) fl_text_add(out, "–%lld", (long long)last->epoch);
+    fl_text_add(out, "</th>");
+    whole(out, e->trainable);
+    whole(out, e->planned_payload_bytes);
+    whole(out, e->payload_bytes);
+    put_verdict(out, e);
+    whole(out, e->unfrozen_payload_bytes);
+    put_ratio(out, e);
+    whole(out, e->wire_bytes);
+    whole(out, e->reduce_calls);
+    human(out, fl_human_seconds, seconds);
+    human(out, fl_human_seconds, exposed);
+    fl_text_add(out, "</tr>\n");
+}
+
+void fl_page_ledger(fl_text *out, const fl_history *h) {
+    static const char *const head[] = {
+        "Epochs",
+        "Parameters that learn",
+        "Planned bytes",
+        "Measured bytes",
+        "Planned = measured",
+        "Nothing frozen",
+        "Share",
+        "Sent by a rank",
+        "Calls",
+        "Reducing",
+        "Not hidden",
+    };
+    if (!h->n_epochs) return;
+    fl_page_section(out, "Communication ledger");
+    fl_text_add(out, "<p>Bytes of gradient reduced in one epoch, as planned before the first step "
+                     "and as counted by the reducer; times are means per epoch.</p>\n");
+    begin_table(out, "Communication ledger", (int)FL_COUNT(head), head);
+    for (int from = 0, to; from < h->n_epochs; from = to) {
+        to = fl_history_alike(h, from);
+        put_entry(out, h, from, to);
+    }
+    end_table(out);
+    fl_page_section_end(out);
+}
+
+/* ---- the epochs ---- */
+
+static void put_epoch(fl_text *out, const fl_epoch_record *e, bool best) {
+    fl_text_add(out, "<tr%s><th scope=\"row\">%lld%s</th>", best ? " class=\"best\"" : "",
+                (long long)e->epoch, best ? " ★" : "");
+    whole(out, (uint64_t)e->step);
+    number(out, "%.4f", e->loss);
+    number(out, "%.4f", e->accuracy);
+    number(out, "%.4f", e->val_loss);
+    number(out, "%.4f", e->val_accuracy);
+    number(out, "%.4f", e->val_top5);
+    number(out, "%.2e", e->learning_rate);
+    human(out, fl_human_seconds, e->seconds);
+    number(out, "%.1f", e->samples_per_second);
+    human(out, fl_human_bytes, (double)e->payload_bytes);
+    human(out, fl_human_bytes, (double)e->memory_bytes);
+    fl_text_add(out, "</tr>\n");
+}
+
+void fl_page_epochs(fl_text *out, const fl_history *h) {
+    static const char *const head[] = {
+        "Epoch",      "Step",          "Loss", "Accuracy",  "Val. loss", "Val. accuracy",
+        "Val. top 5", "Learning rate", "Time", "Samples/s", "Reduced",   "Memory",
+    };
+    if (!h->n_epochs) return;
+    fl_page_section(out, "Epochs");
+    begin_table(out, "Epochs", (int)FL_COUNT(head), head);
+    int best = fl_history_best(h);
+    for (int i = 0; i < h->n_epochs; i++) put_epoch(out, &h->epoch[i], i == best);
+    end_table(out);
+    fl_text_add(out, "<p class=\"quiet\">★ the best epoch</p>\n");
+    fl_page_section_end(out);
+}

@@ -1,0 +1,22 @@
+/* tables.h: what the tables of a model and its plan have in common. */
+#ifndef FROSTLINE_REPORT_TABLES_H
+#define FROSTLINE_REPORT_TABLES_H
+
+#include "frostline/report.h"
+
+/* What a plan adds up to. FLOPs are those of one rank in one step: rows × accumulation times those
+ * of a row. */
+typedef struct fl_totals {
+    size_t parameters, trainable; /* elements; parameters with buffers, trainable without */
+    double flops_static, flops_forward, flops_backward;
+    int n_frozen, n_static; /* layers that have parameters, none of which learns; static layers */
+    int n_weighted;         /* layers that have parameters */
+} fl_totals;
+fl_totals fl_totals_of(const fl_plan *p);
+
+/* The names of the layers that layer i reads, "a, b", into t. */
+void fl_add_inputs(const fl_model *m, int i, fl_text *t);
+/* "(None, 224, 224, 64)" into buf (≥ 80 bytes), which is returned. */
+const char *fl_keras_shape(fl_shape s, char *buf);
+
+#endif
