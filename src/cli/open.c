@@ -1,0 +1,80 @@
+/* What most commands begin with. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "frostline/checkpoint.h"
+#include "frostline/log.h"
+
+char *fl_cli_command_line;
+
+static fl_status open_local(int argc, char **argv, const fl_option *options, int max_words,
+                            fl_cli *out) {
+    FL_TRY(fl_arguments_parse(argc, argv, options, max_words, &out->args));
+    if (!out->args.config)
+        return fl_fail(
+            FL_ERR_CONFIG,
+            "'frostline %s' needs a CONFIG; 'frostline ls' shows those that come with it", argv[0]);
+    FL_TRY(
+        fl_config_open(out->args.config, out->args.n_overrides, out->args.override, &out->config));
+    return fl_experiment_open(out->config, &out->x);
+}
+
+fl_status fl_cli_open(fl_comm *c, int argc, char **argv, const fl_option *options, int max_words,
+                      fl_cli *out) {
+    *out = (fl_cli){0};
+    fl_status status = open_local(argc, argv, options, max_words, out);
+    if (c) status = fl_comm_agree(c, status);
+    if (status != FL_OK) fl_cli_close(out);
+    return status;
+}
+
+void fl_cli_close(fl_cli *cli) {
+    fl_experiment_close(cli->x);
+    fl_config_close(cli->config);
+    fl_arguments_close(&cli->args);
+    *cli = (fl_cli){0};
+}
+
+fl_status fl_cli_weights(const fl_experiment *x, const char *weights, const char *checkpoint,
+                         char **out) {
+    *out = NULL;
+    if (weights && checkpoint)
+        return fl_fail(FL_ERR_CONFIG, "give --weights or --checkpoint, not both");
+    if (weights) {
+        *out = fl_strdup(weights);
+        return FL_OK;
+    }
+    if (!checkpoint) return FL_OK;
+    char *runs = fl_path_join(x->run.output_dir, x->run.name), *folder;
+    fl_status status = fl_checkpoint_find(runs, checkpoint, &folder);
+    fl_free(runs);
+    FL_TRY(status);
+    *out = fl_path_join(folder, "model.safetensors");
+    fl_free(folder);
+    return FL_OK;
+}
+
+/* Beside the program: ../share/frostline/configs where it is installed, ../configs where it was
+ * built. */
+char *fl_cli_config_folder(void) {
+    static const char *const places[] = {"../share/frostline/configs", "../configs"};
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return NULL;
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < FL_COUNT(places); i++) {
+        char *folder = fl_path_join(self, places[i]);
+        if (fl_is_dir(folder)) return folder;
+        fl_free(folder);
+    }
+    return NULL;
+}
+
+int fl_cli_columns(void) {
+    int width = fl_terminal_width(stdout);
+    return width > 0 ? width : 100;
+}

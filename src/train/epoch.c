@@ -1,0 +1,135 @@
+/* An epoch: its steps, its evaluation, its line, its checkpoint. */
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "train/run.h"
+
+static uint64_t peak_memory(void) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (uint64_t)u.ru_maxrss * 1024;
+}
+
+static double accuracy_of(const fl_run *r, double accuracy) {
+    return r->x->train.loss == FL_LOSS_MSE ? NAN : accuracy;
+}
+
+static fl_times close_times(fl_run *r, double seconds) {
+    fl_times *t = &r->time;
+    fl_engine_take_times(r->s->engine, &t->fixed, &t->forward, &t->backward);
+    t->other = fmax(0, seconds - t->data - t->fixed - t->forward - t->backward - t->reduce_exposed -
+                           t->update);
+    return *t;
+}
+
+static void fill_record(fl_run *r, double seconds) {
+    const fl_plan *p = r->s->plan;
+    uint64_t steps = (uint64_t)r->at.step_of_epoch;
+    r->last = (fl_epoch_record){
+        .epoch = r->at.epoch,
+        .epochs = r->x->train.epochs,
+        .step = r->at.step,
+        .loss = r->at.score.loss / r->at.score.rows,
+        .accuracy = accuracy_of(r, r->at.score.correct / r->at.score.rows),
+        .val_loss = NAN,
+        .val_accuracy = NAN,
+        .val_top5 = NAN,
+        .learning_rate = fl_run_learning_rate(r),
+        .seconds = seconds,
+        .samples_per_second = r->at.score.rows / seconds,
+        .payload_bytes = r->at.ledger.payload_bytes,
+        .planned_payload_bytes = steps * fl_plan_payload_bytes(p),
+        .unfrozen_payload_bytes = steps * fl_plan_unfrozen_payload_bytes(p),
+        .wire_bytes = r->at.ledger.wire_bytes,
+        .reduce_calls = r->at.ledger.calls,
+        .reduce_seconds = r->at.ledger.seconds,
+        .memory_bytes = peak_memory(),
+        .time = close_times(r, seconds),
+        .phase = r->s->phase,
+        .trainable = p->n_trainable,
+    };
+}
+
+static fl_status evaluate(fl_run *r) {
+    if (!r->validation) return FL_OK;
+    fl_free(r->eval.confusion);
+    FL_TRY(fl_eval_set(r->c, r->x, r->s->engine, r->data->validation, r->validation, &r->eval));
+    r->last.val_loss = r->eval.loss;
+    r->last.val_accuracy = r->eval.accuracy;
+    r->last.val_top5 = r->eval.top5;
+    double ignored[3]; /* evaluation is not part of the epoch's training time */
+    fl_engine_take_times(r->s->engine, &ignored[0], &ignored[1], &ignored[2]);
+    return FL_OK;
+}
+
+static double monitored(const fl_epoch_record *e, int monitor) {
+    const double values[] = {e->val_loss, e->val_accuracy, e->loss, e->accuracy};
+    return values[monitor];
+}
+
+/* Losses are better when smaller, accuracies when larger. */
+static bool is_better(int monitor, double value, double best, double min_delta) {
+    bool up = monitor == FL_MONITOR_VAL_ACCURACY || monitor == FL_MONITOR_ACCURACY;
+    if (isnan(best)) return !isnan(value);
+    return up ? value > best + min_delta : value < best - min_delta;
+}
+
+static void observe(fl_run *r) {
+    if (r->x->best >= 0) {
+        double value = monitored(&r->last, r->x->best);
+        r->last.best = is_better(r->x->best, value, r->at.best, 0);
+        if (r->last.best) r->at.best = value;
+    }
+    if (!r->x->early) return;
+    const fl_early_conf *early = &r->x->early_stopping;
+    double value = monitored(&r->last, early->monitor);
+    bool better = is_better(early->monitor, value, r->at.watched, early->min_delta);
+    r->at.bad_epochs = better ? 0 : r->at.bad_epochs + 1;
+    if (better) r->at.watched = value;
+    r->at.done = !better && r->at.bad_epochs >= early->patience; /* as Keras counts */
+}
+
+static bool divides(int64_t every, int64_t n) {
+    return every != FL_NONE && n % every == 0;
+}
+
+static void begin_next_epoch(fl_run *r) {
+    r->at.epoch++;
+    r->at.step_of_epoch = 0;
+    r->at.score = (fl_score){0};
+    r->at.ledger = (fl_ledger){0};
+}
+
+static fl_status end_epoch(fl_run *r) {
+    const fl_checkpoint_conf *c = &r->x->checkpoint;
+    fill_record(r, fl_clock() - r->epoch_began);
+    FL_TRY(evaluate(r));
+    observe(r);
+    fl_status said = r->report ? fl_report_epoch(r->report, &r->last) : FL_OK;
+    FL_TRY(fl_comm_agree(r->c, said));
+    if (r->last.payload_bytes != r->last.planned_payload_bytes)
+        return fl_fail(FL_ERR_INTERNAL,
+                       "%llu bytes were reduced in epoch %lld, but the plan says %llu",
+                       (unsigned long long)r->last.payload_bytes, (long long)r->at.epoch,
+                       (unsigned long long)r->last.planned_payload_bytes);
+    bool last = r->at.done || r->stop || r->at.epoch == r->x->train.epochs;
+    bool due = divides(c->every_epochs, r->at.epoch) || divides(c->every_steps, r->at.step);
+    begin_next_epoch(r);
+    return last || due || r->last.best ? fl_run_save(r, r->last.best) : FL_OK;
+}
+
+fl_status fl_run_epoch(fl_run *r) {
+    int64_t steps = fl_loader_steps(r->loader);
+    r->time = (fl_times){0};
+    r->epoch_began = fl_clock();
+    fl_loader_start(r->loader, r->at.epoch, r->at.step_of_epoch);
+    while (r->at.step_of_epoch < steps) {
+        FL_TRY(fl_run_step(r));
+        if (r->at.step_of_epoch == steps) break;
+        if (r->stop || divides(r->x->checkpoint.every_steps, r->at.step))
+            FL_TRY(fl_run_save(r, false));
+        if (r->stop) return FL_OK;
+    }
+    return end_epoch(r);
+}

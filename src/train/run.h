@@ -1,0 +1,84 @@
+/* run.h: one training run under way; internal to this room. */
+#ifndef FROSTLINE_TRAIN_RUN_H
+#define FROSTLINE_TRAIN_RUN_H
+
+#include "train/loss.h"
+#include "train/session.h"
+
+typedef struct fl_position { /* everything that a checkpoint keeps beside weights and moments */
+    int64_t epoch;           /* the epoch under way, from 1 */
+    int64_t step;            /* optimizer steps made in all */
+    int64_t step_of_epoch;   /* of them in this epoch */
+    int phase;               /* of the freeze schedule, whose optimizer state was saved */
+    fl_score score;          /* of this epoch so far, over all ranks */
+    fl_ledger ledger;        /* likewise, of this rank */
+    double best, watched; /* best values of the checkpoint's and of early stopping's monitor; NAN:
+                             none yet */
+    int64_t bad_epochs;   /* epochs since early stopping's monitor was best */
+    bool done;            /* early stopping has ended the run */
+} fl_position;
+
+typedef struct fl_run {
+    fl_comm *c;
+    fl_experiment *x;
+    const fl_train_options *options;
+    char *dir;        /* the run's folder */
+    char *checkpoint; /* folder to continue from, or NULL */
+    bool finished;    /* the folder's run had ended already: nothing to do */
+    fl_data *data;
+    fl_loader *loader, *validation;
+    fl_session *s;
+    fl_report *report;
+    fl_position at;
+    fl_times time; /* of this epoch */
+    double epoch_began;
+    fl_epoch_record last;
+    fl_eval_result eval; /* of the last epoch; confusion owned */
+    bool stop;           /* asked to stop: all ranks know */
+} fl_run;
+
+/* ---- folder.c: rank 0 only, unless said otherwise ---- */
+
+/* Collective. Finds or makes the run's folder and the checkpoint to continue from. */
+fl_status fl_run_find_folder(fl_run *r);
+/* config.yaml, config.resolved.yaml, summary.txt, env.json. */
+fl_status fl_run_describe(const fl_run *r);
+fl_status fl_run_set_status(const fl_run *r, const char *state, fl_status status,
+                            const char *message);
+char *fl_run_path(const fl_run *r, const char *name); /* caller frees */
+
+/* ---- environment.c ---- */
+
+/* Facts about hardware and versions: pairs, NULL-terminated by a NULL name; valid for the program's
+ * life. */
+const char *const (*fl_environment(fl_comm *c, int *n))[2];
+
+/* ---- save.c, resume.c ---- */
+
+/* Collective. Writes a checkpoint of now; `best`: points `best` at it. */
+fl_status fl_run_save(fl_run *r, bool best);
+/* Reads position (state.json) of r->checkpoint into r->at. Every rank. */
+fl_status fl_run_read_position(fl_run *r);
+/* Optimizer state and ages of r->checkpoint into the session. Every rank. */
+fl_status fl_run_read_optimizer(fl_run *r);
+/* FL_ERR_CONFIG lists what differs between the config of the folder's run and this one, if it
+ * decides results. */
+fl_status fl_run_same_config(const fl_run *r);
+
+/* ---- step.c, epoch.c, eval.c ---- */
+
+fl_status fl_run_step(fl_run *r);  /* collective; one optimizer step */
+fl_status fl_run_epoch(fl_run *r); /* collective; from r->at to the epoch's end, or to a stop */
+/* Collective. Scores the whole set, each row once. */
+fl_status fl_eval_set(fl_comm *c, const fl_experiment *x, fl_engine *engine, const fl_dataset *set,
+                      fl_loader *loader, fl_eval_result *out);
+double fl_run_learning_rate(const fl_run *r); /* of the next step, before the rules' scales */
+
+/* ---- signals.c ---- */
+
+void fl_signals_catch(
+    void); /* SIGUSR1, SIGTERM, SIGINT ask to stop; a second SIGINT ends at once with 130 */
+void fl_signals_release(void);
+bool fl_signals_stop(void);
+
+#endif

@@ -1,0 +1,209 @@
+/* Opening, filling and closing the memory of one freeze phase. */
+#include "train/session.h"
+
+#include <string.h>
+
+static size_t bytes(size_t floats) {
+    return floats * sizeof(float);
+}
+
+static void allocate(fl_session *s) {
+    size_t n = (size_t)s->model->n_params;
+    s->trainable = fl_alloc_pages(bytes(s->plan->n_trainable));
+    s->gradients = fl_alloc_pages(bytes(s->plan->n_trainable));
+    s->state = fl_alloc_pages(bytes(s->plan->n_state));
+    for (int i = 0; i < s->x->optim.ops->slots; i++)
+        s->slot[i] = fl_alloc_pages(bytes(s->plan->n_trainable));
+    s->value = fl_alloc(n * sizeof *s->value);
+    s->born = fl_alloc(n * sizeof *s->born);
+    s->hash = fl_alloc(n * sizeof *s->hash);
+}
+
+static float *region(const fl_session *s, fl_region r) {
+    if (r == FL_REGION_TRAINABLE) return s->trainable;
+    return r == FL_REGION_STATE ? s->state : fl_shared_data(s->frozen);
+}
+
+static void place_params(fl_session *s) {
+    bool writer = fl_shared_writer(s->frozen);
+    for (int i = 0; i < s->model->n_params; i++) {
+        const fl_place *place = &s->plan->place[i];
+        fl_param *param = &s->model->param[i];
+        s->value[i] = region(s, place->region) + place->span.off;
+        param->value = s->value[i];
+        param->writable = place->region != FL_REGION_FROZEN || writer ? s->value[i] : NULL;
+    }
+}
+
+fl_status fl_session_open(fl_comm *c, const fl_experiment *x, int phase, fl_session **out) {
+    fl_session *s = fl_alloc(sizeof *s);
+    *out = s;
+    s->comm = c;
+    s->x = x;
+    s->model = x->model;
+    s->phase = phase;
+    FL_TRY(fl_comm_agree(c, fl_experiment_plan(x, phase, fl_comm_size(c), &s->plan)));
+    char *text = fl_plan_text(s->plan);
+    fl_status same = fl_comm_same_text(c, "plan", text);
+    fl_free(text);
+    FL_TRY(same);
+    FL_TRY(fl_shared_open(c, bytes(s->plan->n_frozen), &s->frozen));
+    allocate(s);
+    place_params(s);
+    return FL_OK;
+}
+
+fl_status fl_session_fill(fl_session *s, const char *weights, bool strict,
+                          const fl_strings *reinit) {
+    fl_model_init(s->model, (uint64_t)s->x->run.seed);
+    fl_status status = weights ? fl_model_load(s->model, weights, strict, reinit, NULL) : FL_OK;
+    return fl_comm_agree(s->comm, status);
+}
+
+static fl_status load_all(fl_session *s, const char *weights) {
+    int filled = 0, wanted = 0;
+    for (int i = 0; i < s->model->n_params; i++) wanted += s->model->param[i].writable != NULL;
+    FL_TRY(fl_model_load(s->model, weights, true, NULL, &filled));
+    if (filled == wanted) return FL_OK;
+    return fl_fail(
+        FL_ERR_INPUT,
+        "'%s' holds %d of the net's %d parameters; give the weights of the whole net, such as "
+        "checkpoints/latest/model.safetensors of a run",
+        weights, filled, wanted);
+}
+
+fl_status fl_session_fill_all(fl_session *s, const char *weights) {
+    return fl_comm_agree(s->comm, load_all(s, weights));
+}
+
+static void carry_param(fl_session *s, const fl_session *old, int i, int64_t step) {
+    fl_param *param = &s->model->param[i];
+    const fl_place *now = &s->plan->place[i], *before = &old->plan->place[i];
+    if (param->writable) memcpy(param->writable, old->value[i], bytes(param->len));
+    if (now->region != FL_REGION_TRAINABLE) return;
+    bool continues = before->region == FL_REGION_TRAINABLE;
+    s->born[i] = continues ? old->born[i] : step;
+    for (int k = 0; continues && k < s->x->optim.ops->slots; k++)
+        memcpy(s->slot[k] + now->span.off, old->slot[k] + before->span.off, bytes(param->len));
+}
+
+void fl_session_carry(fl_session *s, const fl_session *old, int64_t step) {
+    for (int i = 0; i < s->model->n_params; i++) carry_param(s, old, i, step);
+}
+
+static void sum_ranks(void *context, double *v, size_t n) {
+    fl_session *s = context;
+    fl_comm_sum_double(s->comm, v, n);
+}
+
+static void begin_bucket(void *context, int bucket) {
+    fl_session *s = context;
+    fl_reduce_begin(s->reduce, bucket);
+}
+
+static fl_status open_reduce(fl_session *s) {
+    fl_span *spans = fl_alloc((size_t)s->plan->n_buckets * sizeof *spans);
+    for (int i = 0; i < s->plan->n_buckets; i++) spans[i] = s->plan->bucket[i].span;
+    fl_status status =
+        fl_reduce_open(s->comm, &s->x->reduce, s->plan->n_buckets, spans, s->gradients, &s->reduce);
+    fl_free(spans);
+    return status;
+}
+
+static fl_status open_engine(fl_session *s) {
+    fl_engine_conf conf = {
+        .gradients = s->gradients,
+        .sum = sum_ranks,
+        .ready = begin_bucket,
+        .context = s,
+        .seed = (uint64_t)s->x->run.seed,
+    };
+    FL_TRY(fl_kernels_select(&conf.kernels));
+    return fl_engine_open(s->plan, &conf, &s->engine);
+}
+
+static uint64_t hash_param(const fl_session *s, int i) {
+    return fl_hash(s->value[i], bytes(s->model->param[i].len), 0);
+}
+
+static bool is_frozen(const fl_session *s, int i) {
+    return s->plan->place[i].region == FL_REGION_FROZEN;
+}
+
+/* Neighbours in memory with equal treatment become one group: backward's order, so layers run
+ * backwards. */
+static void make_groups(fl_session *s) {
+    s->group = fl_alloc((size_t)s->model->n_params * sizeof *s->group);
+    for (int l = s->model->n_layers - 1; l >= 0; l--)
+        for (int k = 0; k < s->model->layer[l].n_params; k++) {
+            int i = s->model->layer[l].first_param + k;
+            fl_group g = {s->plan->place[i].span, s->x->rate_scale[l], s->x->decay_scale[l],
+                          s->born[i]};
+            if (s->plan->place[i].region != FL_REGION_TRAINABLE) continue;
+            fl_group *last = s->n_groups ? &s->group[s->n_groups - 1] : NULL;
+            bool joins = last && last->rate_scale == g.rate_scale &&
+                         last->decay_scale == g.decay_scale && last->born == g.born;
+            if (joins)
+                last->span.len += g.span.len;
+            else
+                s->group[s->n_groups++] = g;
+        }
+}
+
+fl_status fl_session_start(fl_session *s) {
+    fl_shared_seal(s->frozen);
+    for (int i = 0; i < s->model->n_params; i++)
+        if (is_frozen(s, i)) {
+            s->model->param[i].writable = NULL;
+            s->hash[i] = hash_param(s, i);
+        }
+    make_groups(s);
+    FL_TRY(open_reduce(s));
+    return fl_comm_agree(s->comm, open_engine(s));
+}
+
+fl_status fl_session_verify(const fl_session *s) {
+    fl_status status = FL_OK;
+    for (int i = 0; i < s->model->n_params && status == FL_OK; i++)
+        if (is_frozen(s, i) && hash_param(s, i) != s->hash[i])
+            status = fl_fail(FL_ERR_DISAGREE,
+                             "the frozen parameter '%s' changed while training; its values are not "
+                             "to be trusted "
+                             "(a stray write, or faulty memory)",
+                             s->model->param[i].name);
+    return fl_comm_agree(s->comm, status);
+}
+
+fl_status fl_session_same(const fl_session *s, const char *what) {
+    size_t n = (size_t)s->model->n_params;
+    const char **names = fl_alloc(n * sizeof *names);
+    uint64_t *hashes = fl_alloc(n * sizeof *hashes);
+    for (size_t i = 0; i < n; i++) {
+        names[i] = s->model->param[i].name;
+        hashes[i] = hash_param(s, (int)i);
+    }
+    fl_status status = fl_comm_same_hashes(s->comm, what, n, names, hashes);
+    fl_free(names);
+    fl_free(hashes);
+    return status;
+}
+
+void fl_session_close(fl_session *s) {
+    if (!s) return;
+    fl_engine_close(s->engine);
+    fl_reduce_close(s->reduce);
+    if (s->plan) {
+        fl_free_pages(s->trainable, bytes(s->plan->n_trainable));
+        fl_free_pages(s->gradients, bytes(s->plan->n_trainable));
+        fl_free_pages(s->state, bytes(s->plan->n_state));
+        for (int i = 0; i < FL_MAX_SLOTS; i++)
+            fl_free_pages(s->slot[i], bytes(s->plan->n_trainable));
+    }
+    fl_shared_close(s->frozen);
+    fl_plan_close(s->plan);
+    fl_free(s->value);
+    fl_free(s->born);
+    fl_free(s->hash);
+    fl_free(s->group);
+    fl_free(s);
+}

@@ -1,0 +1,63 @@
+/* session.h: a plan come to life: the memory of one freeze phase, its engine, its reduction. A thaw
+ * closes one session and opens the next, which takes over the values. */
+#ifndef FROSTLINE_TRAIN_SESSION_H
+#define FROSTLINE_TRAIN_SESSION_H
+
+#include "frostline/train.h"
+
+typedef struct fl_group { /* neighbouring trainable parameters that are updated alike */
+    fl_span span;
+    double rate_scale, decay_scale;
+    int64_t born; /* steps that had been made when they began to train */
+} fl_group;
+
+typedef struct fl_session {
+    fl_comm *comm;          /* borrowed */
+    const fl_experiment *x; /* borrowed */
+    fl_model *model;        /* borrowed */
+    int phase;
+    fl_plan *plan;
+    fl_shared *frozen;
+    float *trainable, *state, *gradients, *slot[FL_MAX_SLOTS];
+    float **value;  /* per parameter: where it lies */
+    int64_t *born;  /* per parameter; 0 for those that do not train */
+    uint64_t *hash; /* per parameter: at fl_session_start, for frozen ones */
+    int n_groups;
+    fl_group *group;
+    fl_reduce *reduce;
+    fl_engine *engine;
+} fl_session;
+
+enum { FL_PHASE_INFERENCE = -1 }; /* nothing trains: no gradients, no optimizer state */
+
+/* Collective. Plans the phase and places the parameters; their values are then to be filled in
+ * (every param that is `writable`), by fl_session_fill or fl_session_carry. */
+fl_status fl_session_open(fl_comm *c, const fl_experiment *x, int phase, fl_session **out);
+/* Collective. Fills from the seed, then from the file `weights` (NULL: the seed alone). strict and
+ * reinit as in fl_model_load. */
+fl_status fl_session_fill(fl_session *s, const char *weights, bool strict,
+                          const fl_strings *reinit);
+/* Collective. Fills from a file that must hold every parameter of the net: a checkpoint, or a net
+ * to predict with. */
+fl_status fl_session_fill_all(fl_session *s, const char *weights);
+/* Takes values, optimizer state and ages over from the session before. New ones are born at `step`.
+ */
+void fl_session_carry(fl_session *s, const fl_session *old, int64_t step);
+/* Collective. Seals and hashes what is frozen, opens engine and reduction. */
+fl_status fl_session_start(fl_session *s);
+/* Collective. FL_ERR_DISAGREE names a frozen parameter whose bytes are no longer those of the
+ * start. */
+fl_status fl_session_verify(const fl_session *s);
+/* Collective. NULL is allowed. */
+void fl_session_close(fl_session *s);
+
+/* One optimizer step on all trainable parameters; `step` counts from 1. */
+void fl_session_update(fl_session *s, double learning_rate, double gradient_scale, int64_t step);
+/* The L2 norm of the whole reduced gradient. */
+double fl_session_gradient_norm(const fl_session *s);
+/* Every trainable and state value is finite. */
+bool fl_session_finite(const fl_session *s);
+/* Collective. Every rank has the same values, or FL_ERR_DISAGREE names the parameter. */
+fl_status fl_session_same(const fl_session *s, const char *what);
+
+#endif

@@ -1,0 +1,28 @@
+/* Requests to stop. The handler only notes them; the loop decides, on all ranks together. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "train/run.h"
+
+static volatile sig_atomic_t asked, interrupts;
+static struct sigaction before[3];
+static const int signals[] = {SIGUSR1, SIGTERM, SIGINT};
+
+static void note(int signal) {
+    asked = 1;
+    if (signal == SIGINT && ++interrupts > 1) _exit(FL_ERR_INTERRUPTED);
+}
+
+void fl_signals_catch(void) {
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    asked = interrupts = 0;
+    for (size_t i = 0; i < FL_COUNT(signals); i++) sigaction(signals[i], &action, &before[i]);
+}
+
+void fl_signals_release(void) {
+    for (size_t i = 0; i < FL_COUNT(signals); i++) sigaction(signals[i], &before[i], NULL);
+}
+
+bool fl_signals_stop(void) {
+    return asked != 0;
+}

@@ -1,0 +1,122 @@
+/* One optimizer step: forward and backward over the micro-batches, the sum over ranks, the update.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "train/run.h"
+
+/* Summed over ranks once a step: what the log needs, and what all ranks must know to decide alike.
+ */
+typedef struct control {
+    double loss, correct, top5, rows, unreadable, stop;
+} control;
+
+static const fl_batch *next_batch(fl_run *r) {
+    double start = fl_clock();
+    const fl_batch *b = fl_loader_next(r->loader);
+    r->time.data += fl_clock() - start;
+    FL_CHECK(b, "the loader ended at step %lld of the epoch", (long long)r->at.step_of_epoch);
+    return b;
+}
+
+static fl_status micro_batch(fl_run *r, const fl_batch *b, fl_score *score) {
+    int outputs = (int)fl_shape_size(r->x->model->layer[r->x->model->n_layers - 1].shape);
+    const float *logits = fl_engine_forward(r->s->engine, b, true, r->at.epoch);
+    fl_loss_batch((fl_loss)r->x->train.loss, b, logits, outputs,
+                  fl_engine_logits_gradient(r->s->engine), score);
+    fl_engine_backward(r->s->engine, b->last);
+    return b->status == FL_OK ? FL_OK : fl_fail_text(b->status, b->message);
+}
+
+static fl_status forward_backward(fl_run *r, fl_score *score) {
+    fl_status status = FL_OK;
+    memset(r->s->gradients, 0, r->s->plan->n_trainable * sizeof(float));
+    for (bool last = false; !last;) {
+        const fl_batch *b = next_batch(r);
+        fl_status one = micro_batch(r, b, score);
+        if (status == FL_OK) status = one;
+        last = b->last;
+    }
+    return status;
+}
+
+static void add_ledger(fl_ledger *sum, fl_ledger one) {
+    sum->payload_bytes += one.payload_bytes;
+    sum->wire_bytes += one.wire_bytes;
+    sum->calls += one.calls;
+    sum->seconds += one.seconds;
+    sum->exposed_seconds += one.exposed_seconds;
+}
+
+static void reduce(fl_run *r) {
+    fl_reduce_end(r->s->reduce);
+    fl_ledger step = fl_reduce_take(r->s->reduce);
+    r->time.reduce_exposed += step.exposed_seconds;
+    add_ledger(&r->at.ledger, step);
+}
+
+double fl_run_learning_rate(const fl_run *r) {
+    const fl_optim_conf *o = &r->x->optim;
+    int64_t per_epoch = fl_loader_steps(r->loader);
+    double factor =
+        o->rate->factor(o->rate_conf, r->at.step, per_epoch * r->x->train.epochs, per_epoch);
+    return o->ops->learning_rate(o->conf) * factor;
+}
+
+static double clip_scale(const fl_run *r) {
+    double limit = r->x->train.clip_grad_norm;
+    if (isnan(limit)) return 1;
+    double norm = fl_session_gradient_norm(r->s);
+    return norm > limit ? limit / norm : 1;
+}
+
+static void update(fl_run *r) {
+    double start = fl_clock();
+    fl_session_update(r->s, fl_run_learning_rate(r), clip_scale(r), r->at.step + 1);
+    r->time.update += fl_clock() - start;
+}
+
+static void count_step(fl_run *r, const control *all) {
+    r->at.step++;
+    r->at.step_of_epoch++;
+    r->at.score.loss += all->loss;
+    r->at.score.correct += all->correct;
+    r->at.score.top5 += all->top5;
+    r->at.score.rows += all->rows;
+    r->stop = all->stop > 0;
+}
+
+static void log_step(const fl_run *r, double loss, double rate, double seconds) {
+    if (!r->report) return;
+    fl_report_step(r->report, &(fl_step_record){
+                                  .epoch = r->at.epoch,
+                                  .step = r->at.step,
+                                  .step_of_epoch = r->at.step_of_epoch,
+                                  .steps_per_epoch = fl_loader_steps(r->loader),
+                                  .epochs = r->x->train.epochs,
+                                  .loss = loss,
+                                  .learning_rate = rate,
+                                  .seconds = seconds,
+                              });
+}
+
+fl_status fl_run_step(fl_run *r) {
+    double start = fl_clock(), rate = fl_run_learning_rate(r);
+    fl_score score = {0};
+    fl_status status = forward_backward(r, &score);
+    reduce(r);
+    control all = {score.loss, score.correct,   score.top5,
+                   score.rows, status != FL_OK, fl_signals_stop()};
+    fl_comm_sum_double(r->c, (double *)&all, sizeof all / sizeof(double));
+    if (all.unreadable > 0) return fl_comm_agree(r->c, status);
+    if (!isfinite(all.loss))
+        return fl_fail(
+            FL_ERR_NONFINITE,
+            "the loss is %f at epoch %lld, step %lld; the checkpoints before are untouched. "
+            "Lower optimizer.learning_rate (now %g), set train.clip_grad_norm, or check the data",
+            all.loss, (long long)r->at.epoch, (long long)r->at.step + 1, rate);
+    update(r);
+    count_step(r, &all);
+    log_step(r, all.loss / all.rows, rate, fl_clock() - start);
+    return FL_OK;
+}
