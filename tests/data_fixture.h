@@ -3,10 +3,10 @@
 #ifndef FROSTLINE_TESTS_DATA_FIXTURE_H
 #define FROSTLINE_TESTS_DATA_FIXTURE_H
 
-#include <jpeglib.h>
 #include <png.h>
 #include <zlib.h>
 
+#include "data/image.h"
 #include "frostline/config.h"
 #include "frostline/data.h"
 #include "frostline/weights.h"
@@ -110,40 +110,18 @@ static inline char *write_png(const char *name, int w, int h, int depth, int typ
     return path;
 }
 
-static inline char *write_jpeg(const char *name, int w, int h, int c, bool progressive,
-                               const uint8_t *pixels) {
-    char *path = scratch_path(name);
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    struct jpeg_compress_struct j;
-    struct jpeg_error_mgr errors;
-    j.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&j);
-    jpeg_stdio_dest(&j, f);
-    j.image_width = (JDIMENSION)w;
-    j.image_height = (JDIMENSION)h;
-    j.input_components = c;
-    j.in_color_space = c == 1 ? JCS_GRAYSCALE : c == 3 ? JCS_RGB : JCS_CMYK;
-    jpeg_set_defaults(&j);
-    jpeg_set_quality(&j, 100, TRUE);
-    if (progressive) jpeg_simple_progression(&j);
-    jpeg_start_compress(&j, TRUE);
-    while (j.next_scanline < j.image_height) {
-        JSAMPROW row = (JSAMPROW)(pixels + (size_t)j.next_scanline * (size_t)(w * c));
-        jpeg_write_scanlines(&j, &row, 1);
-    }
-    jpeg_finish_compress(&j);
-    jpeg_destroy_compress(&j);
-    fclose(f);
-    return path;
-}
-
 /* A smooth pattern, so that JPEG keeps it nearly. */
 static inline uint8_t *pattern(int w, int h, int c) {
     uint8_t *p = fl_alloc((size_t)(w * h * c));
     for (int i = 0; i < w * h * c; i++)
         p[i] = (uint8_t)(40 + 3 * (i / c % w) + 5 * (i / c / w) + 20 * (i % c));
     return p;
+}
+
+static inline void resized(const fl_view *v, fl_window o, uint8_t *out) {
+    fl_resizer r = {0};
+    fl_image_resize(&r, v, o, out);
+    fl_resizer_close(&r);
 }
 
 /* ---- the other formats ---- */

@@ -29,7 +29,7 @@ train:      base config comm kernel layer weights model freeze plan data optim r
 cli:        base config comm kernel layer weights model freeze plan data optim reduce checkpoint report train
 '
 # headers that do not bear their room's name
-header_room='log.h:base arena.h:base rng.h:base tensor.h:base field.h:config'
+header_room='log.h:base arena.h:base rng.h:base tensor.h:base field.h:config conv.h:kernel'
 
 # external header: the files that may include it (a glob), and how many of them may
 externals='

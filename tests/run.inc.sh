@@ -10,22 +10,20 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0 checks=0
 
-frostline() { "$FROSTLINE" "$@"; }
-ranks() { # N command…: the program under mpirun
-    local n=$1
-    shift
-    mpirun -q -np "$n" "$FROSTLINE" "$@"
-}
-
 fail() {
     failures=$((failures + 1))
     printf 'FAILED: %s\n' "$*"
     [ -s "$work/out" ] && sed 's/^/    | /' "$work/out" | tail -15
 }
-# expect CODE FRAGMENT what command…: the exit code, and (if not empty) text in the output
+# expect CODE FRAGMENT what command…: the exit code, and (if not empty) text in the output. The command may begin with
+# `frostline …`, or with `ranks N …` for frostline under mpirun.
 expect() {
     local code=$1 fragment=$2 what=$3 got
     shift 3
+    case "$1" in
+    frostline) shift && set -- "$FROSTLINE" "$@" ;;
+    ranks) set -- mpirun -q -np "$2" "$FROSTLINE" "${@:3}" ;;
+    esac
     checks=$((checks + 1))
     timeout 60 "$@" >"$work/out" 2>&1
     got=$?

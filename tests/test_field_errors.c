@@ -100,6 +100,26 @@ static void refuses_sections(void **state) {
     assert_one_error("s: {units: ~}", "my.yaml:1:12: error: units: ", "it has no default");
 }
 
+/* What is promised to users, to the letter. */
+static void reads_as_promised(void **state) {
+    (void)state;
+    static const fl_field freeze[] = {
+        {"layers", FL_STRINGS, AT(globs), "[]", .help = NULL},
+        {"until", FL_STRING, AT(label), "null", .help = NULL},
+        {0},
+    };
+    fl_config *c = parsed("\n\n\n\n\n\n\n\n\n\n\n\nfreeze:\n  freez_until: layer3\n");
+    conf k;
+    fl_fields_parse(fl_config_section(c, "freeze"), "section 'freeze'", freeze, NULL, &k);
+    assert_int_equal(fl_config_check(c), FL_ERR_CONFIG);
+    assert_string_equal(fl_message(),
+                        "my.yaml:14:3: error: unknown key 'freez_until' in section 'freeze'\n"
+                        "   14 |   freez_until: layer3\n"
+                        "      |   ^~~~~~~~~~~\n"
+                        "  did you mean 'until'?");
+    fl_config_close(c);
+}
+
 static size_t times(const char *text, const char *part) {
     size_t n = 0;
     for (; (text = strstr(text, part)); text++) n++;
@@ -185,11 +205,9 @@ static void survives_flips(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_values),
-        cmocka_unit_test(refuses_sections),
-        cmocka_unit_test(reports_all_errors_in_order),
-        cmocka_unit_test(node_errors_point),
-        cmocka_unit_test(survives_flips),
+        cmocka_unit_test(refuses_values),    cmocka_unit_test(refuses_sections),
+        cmocka_unit_test(reads_as_promised), cmocka_unit_test(reports_all_errors_in_order),
+        cmocka_unit_test(node_errors_point), cmocka_unit_test(survives_flips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,19 @@ static void windows_lie_where_keras_and_pytorch_put_them(void **state) {
     check_values("max_pool2d", &outside, 2, (float[]){0, 3}); /* a third would begin at column 5 */
 }
 
+/* More padding than the kernel is long: the windows that see nothing of the image stay, as in
+ * PyTorch. */
+static void a_convolution_may_see_nothing_but_padding(void **state) {
+    (void)state;
+    const fl_layer_example e = {
+        "{filters: 1, kernel_size: [1, 2], padding: [1, 1, 2, 3], use_bias: false}",
+        1,
+        {{3, {1, 2, 1}}},
+        false};
+    const float want[18] = {[6 + 2] = 1, [6 + 3] = 1};
+    check_values("conv2d", &e, 18, want);
+}
+
 static void flatten_puts_channels_outermost(void **state) {
     (void)state;
     const fl_layer_example e = {"{}", 1, {{3, {1, 2, 3}}}, false};
@@ -174,6 +187,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dropout_follows_the_sample),
         cmocka_unit_test(windows_lie_where_keras_and_pytorch_put_them),
+        cmocka_unit_test(a_convolution_may_see_nothing_but_padding),
         cmocka_unit_test(flatten_puts_channels_outermost),
         cmocka_unit_test(depthwise_channels_stay_together),
         cmocka_unit_test(the_first_of_equals_gets_the_gradient),

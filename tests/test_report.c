@@ -3,11 +3,12 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include "frostline/rng.h"
 #include "report/console.h"
 #include "report/frame.h"
 #include "report/history.h"
@@ -100,18 +101,23 @@ static fl_report *open_report(bool append, int64_t resume_step) {
     return r;
 }
 
+/* The epoch's line on stdout is not for the eyes of who runs the tests. */
+static fl_status quietly(fl_report *r, fl_epoch_record e) {
+    int saved = divert(stdout, "stdout");
+    fl_status status = fl_report_epoch(r, &e);
+    restore(stdout, saved);
+    return status;
+}
+
 /* Epochs from…to of a run of n, their steps with them. */
 static void run(fl_report *r, int64_t from, int64_t to, int64_t n) {
-    int saved = divert(stdout, "stdout");
     for (int64_t e = from; e <= to; e++) {
         for (int64_t s = 110 * (e - 1) + 1; s <= 110 * e; s++) {
             fl_step_record step = step_of(s);
             fl_report_step(r, &step);
         }
-        fl_epoch_record epoch = epoch_of(e, n);
-        assert_int_equal(fl_report_epoch(r, &epoch), FL_OK);
+        assert_int_equal(quietly(r, epoch_of(e, n)), FL_OK);
     }
-    restore(stdout, saved);
 }
 
 /* ---- numbers ---- */
@@ -140,8 +146,8 @@ static void test_human_numbers(void **state) {
                  {86390, "1 d 00 h"}, {183600, "2 d 03 h"},   {INFINITY, "–"}};
     for (size_t i = 0; i < FL_COUNT(times); i++)
         assert_string_equal(fl_human_seconds(times[i].s, b), times[i].text);
-    assert_string_equal(fl_text_grouped(14714688, ',', b), "14,714,688");
-    assert_string_equal(fl_text_grouped(-123, ' ', b), "-123");
+    assert_string_equal(fl_text_grouped(14714688, ",", b), "14,714,688");
+    assert_string_equal(fl_text_grouped(-123, " ", b), "-123");
     assert_string_equal(fl_text_percent(0.00046, b), "0.046 %");
     assert_string_equal(fl_text_kib(35496, b), "34.66 KB");
 }
@@ -225,9 +231,7 @@ static void test_tables_keep_their_columns(void **state) {
                             .val_accuracy = NAN,
                             .val_top5 = NAN,
                             .samples_per_second = INFINITY};
-    int saved = divert(stdout, "stdout");
-    assert_int_equal(fl_report_epoch(r, &bare), FL_OK);
-    restore(stdout, saved);
+    assert_int_equal(quietly(r, bare), FL_OK);
     fl_report_close(r);
     check_columns("epochs.csv", 3);
     check_columns("comm.csv", 3);
@@ -291,7 +295,7 @@ static void test_resuming_in_mid_epoch(void **state) {
     check_columns("comm.csv", 1);
 }
 
-static void test_refusals_name_the_file(void **state) {
+static void test_refusal_names_the_file(void **state) {
     (void)state;
     put_file("epochs.csv", "epoch,something\n1,2\n");
     fl_report_conf conf = {scratch, FL_PROGRESS_NONE, 1, true, 100};
@@ -299,21 +303,57 @@ static void test_refusals_name_the_file(void **state) {
     assert_int_equal(fl_report_open(&conf, &r), FL_ERR_INPUT);
     assert_non_null(strstr(fl_message(), scratch_path("epochs.csv")));
     unlink(scratch_path("epochs.csv"));
+}
 
-    unlink(scratch_path("metrics.jsonl"));
-    assert_int_equal(symlink("/dev/full", scratch_path("metrics.jsonl")), 0);
-    conf.append = false;
-    assert_int_equal(fl_report_open(&conf, &r), FL_OK);
+/* A step that meets a limit on the size of files, as it would a full disk. */
+static void step_without_room(fl_report *r) {
     fl_step_record s = step_of(1);
-    fl_report_step(r, &s); /* cannot say so; the epoch does */
+    struct rlimit usual, none;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    none = (struct rlimit){0, usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    fl_report_step(r, &s);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+}
+
+/* Steps cannot say that the disk is full; the next epoch does, or, if none comes, the end. */
+static void test_full_disk_is_told(void **state) {
+    (void)state;
+    fl_report_conf conf = {scratch, FL_PROGRESS_NONE, 1, false, 0};
+    fl_report *r;
+    assert_int_equal(fl_report_open(&conf, &r), FL_OK);
+    step_without_room(r);
     fl_fail(FL_ERR_INPUT, "something else in between");
-    int saved = divert(stdout, "stdout");
-    fl_epoch_record e = epoch_of(1, 1);
-    assert_int_equal(fl_report_epoch(r, &e), FL_ERR_IO);
-    restore(stdout, saved);
-    assert_non_null(strstr(fl_message(), scratch_path("metrics.jsonl")));
+    assert_int_equal(quietly(r, epoch_of(1, 1)), FL_ERR_IO);
+    assert_message(scratch_path("metrics.jsonl"), "too large");
+    assert_int_equal(quietly(r, epoch_of(1, 1)), FL_OK);
+    step_without_room(r);
+    int saved = divert(stderr, "stderr");
     fl_report_close(r);
-    unlink(scratch_path("metrics.jsonl"));
+    restore(stderr, saved);
+    char *said = contents("stderr");
+    assert_non_null(strstr(said, "warning: "));
+    assert_non_null(strstr(said, scratch_path("metrics.jsonl")));
+    fl_free(said);
+}
+
+/* What comes with an epoch is told by the epoch. */
+static void test_epoch_on_a_full_disk(void **state) {
+    (void)state;
+    static const char *const name[] = {"metrics.jsonl", "epochs.csv", "comm.csv"};
+    for (size_t i = 0; i < FL_COUNT(name); i++) {
+        fl_report_conf conf = {scratch, FL_PROGRESS_NONE, 0, false, 0};
+        fl_report *r = NULL;
+        unlink(scratch_path(name[i]));
+        assert_int_equal(symlink("/dev/full", scratch_path(name[i])), 0);
+        fl_status status = fl_report_open(&conf, &r); /* writes the headers of the tables */
+        if (status == FL_OK) status = quietly(r, epoch_of(1, 1));
+        fl_report_close(r);
+        unlink(scratch_path(name[i]));
+        assert_int_equal(status, FL_ERR_IO);
+        assert_message(scratch_path(name[i]), "No space left");
+    }
 }
 
 /* ---- the console ---- */
@@ -354,10 +394,11 @@ static void test_bar_is_drawn_seldom_and_taken_away(void **state) {
     }
     double seconds = fl_clock() - begin;
     fl_epoch_record e = epoch_of(1, 1);
-    assert_int_equal(fl_report_epoch(r, &e), FL_OK);
+    fl_status status = fl_report_epoch(r, &e);
     fl_report_close(r);
     restore(stderr, err);
     restore(stdout, out);
+    assert_int_equal(status, FL_OK);
     char *shown = contents("stderr");
     assert_in_range(count(shown, "\rEpoch"), 2, 3 + (int)(seconds * 10));
     assert_non_null(strstr(shown, "5000/5000"));
@@ -479,7 +520,7 @@ static void check_well_formed(const char *html) {
 }
 
 static char *page_of(void) {
-    static const int64_t confusion[] = {8, 1, 1, 0, 10, 0, 0, 0, 0};
+    static const int64_t confusion[] = {8, 1, 1, 2, 10, 0, 0, 0, 0};
     static const char *const names[] = {"<script>alert(1)</script>", "tulips & \"roses\"", "c"};
     static const char *const facts[][2] = {{"CPU", "<b>fast</b>"}, {"MPI", "4.1"}};
     const char *const(*fact)[2] = facts;
@@ -534,11 +575,9 @@ static void test_ledger_shows_a_difference(void **state) {
     (void)state;
     fl_report *r = open_report(false, 0);
     run(r, 1, 4, 4);
-    int saved = divert(stdout, "stdout");
     fl_epoch_record e = epoch_of(5, 5);
     e.payload_bytes++;
-    assert_int_equal(fl_report_epoch(r, &e), FL_OK);
-    restore(stdout, saved);
+    assert_int_equal(quietly(r, e), FL_OK);
     fl_report_close(r);
     char *html = page_of();
     assert_int_equal(count(html, "✓ equal"), 2); /* 1–2, then 3–4 after the thaw, in one row each */
@@ -734,7 +773,9 @@ int main(void) {
         cmocka_unit_test(test_tables_keep_their_columns),
         cmocka_unit_test(test_resuming_leaves_no_line_twice),
         cmocka_unit_test(test_resuming_in_mid_epoch),
-        cmocka_unit_test(test_refusals_name_the_file),
+        cmocka_unit_test(test_refusal_names_the_file),
+        cmocka_unit_test(test_full_disk_is_told),
+        cmocka_unit_test(test_epoch_on_a_full_disk),
         cmocka_unit_test(test_console_texts),
         cmocka_unit_test(test_bar_is_drawn_seldom_and_taken_away),
         cmocka_unit_test(test_ticks_are_round_and_cover),

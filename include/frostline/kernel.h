@@ -70,7 +70,8 @@ extern const fl_kernels fl_kernels_reference; /* plain C, complete: the yardstic
 /* All tables that run on this machine; NULL-terminated. */
 const fl_kernels *const *fl_kernels_all(void);
 
-/* Threads that OpenBLAS may use in this process, and its version text. */
+/* Threads that OpenBLAS and the loops of the kernels may use in this process; OpenBLAS's version
+ * text. */
 void fl_blas_set_threads(int n);
 const char *fl_blas_version(void);
 

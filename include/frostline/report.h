@@ -73,8 +73,17 @@ fl_status fl_report_html(const char *dir, const fl_html_page *page);
 
 /* ---- tables of a model and its plan; text, caller frees ---- */
 
+/* columns of the screen: where they are few, tables lose their lines, then parts of long names.
+ * 0: any width. */
+
+/* Keras's table. optimizer: its name, for the line about its state; NULL: no such line. Totals
+ * count parameters and buffers; trainable ones are those that the optimizer changes. */
 char *fl_summary_text(const fl_plan *p, const char *optimizer, int columns);
+/* Per layer what runs (FLOPs of one row), then buckets, memory and bytes reduced. */
 char *fl_plan_table(const fl_plan *p, int columns);
+/* One JSON object on one line. "flops" are those of the busiest rank in one step: its rows ×
+ * accumulation × those of a row, static layers counted as if nothing were cached; a layer's
+ * "flops_per_row" are those of one row. */
 char *fl_plan_json(const fl_plan *p);
 
 /* "14.7 M", "527.9 kB", "1 h 02 min" into buf (≥ 32 bytes), which is returned. */

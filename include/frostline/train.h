@@ -90,6 +90,9 @@ extern const fl_section
  * found and stands in fl_message(); then FL_ERR_CONFIG and *out is NULL. Not collective. The config
  * must outlive it. */
 fl_status fl_experiment_open(fl_config *config, fl_experiment **out);
+/* Finds every error of a config, those of its data among them: paths, sizes, labels, counts. FL_OK,
+ * FL_ERR_CONFIG, or FL_ERR_INPUT for data that cannot be used. Not collective. */
+fl_status fl_experiment_validate(fl_config *config);
 void fl_experiment_close(fl_experiment *x);
 
 /* The plan of a phase for np ranks; caller closes. */

@@ -37,6 +37,8 @@ fl_status fl_arguments_parse(int argc, char **argv, const fl_option *options, in
                              fl_arguments *out);
 void fl_arguments_close(fl_arguments *a);
 extern fl_progress fl_cli_progress;
+fl_status fl_cli_need_config(const char *command,
+                             const fl_arguments *a); /* FL_ERR_CONFIG if none */
 
 /* What a flag with choices means: the index of `value` in "a|b|c", or -1 with the message recorded.
  */

@@ -10,13 +10,17 @@
 
 char *fl_cli_command_line;
 
+fl_status fl_cli_need_config(const char *command, const fl_arguments *a) {
+    if (a->config) return FL_OK;
+    return fl_fail(FL_ERR_CONFIG,
+                   "'frostline %s' needs a CONFIG; 'frostline ls' shows those that come with it",
+                   command);
+}
+
 static fl_status open_local(int argc, char **argv, const fl_option *options, int max_words,
                             fl_cli *out) {
     FL_TRY(fl_arguments_parse(argc, argv, options, max_words, &out->args));
-    if (!out->args.config)
-        return fl_fail(
-            FL_ERR_CONFIG,
-            "'frostline %s' needs a CONFIG; 'frostline ls' shows those that come with it", argv[0]);
+    FL_TRY(fl_cli_need_config(argv[0], &out->args));
     FL_TRY(
         fl_config_open(out->args.config, out->args.n_overrides, out->args.override, &out->config));
     return fl_experiment_open(out->config, &out->x);

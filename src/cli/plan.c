@@ -1,4 +1,4 @@
-/* frostline summary, frostline plan, frostline validate */
+/* frostline summary, frostline plan */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,20 +49,9 @@ static fl_status print_json(const fl_experiment *x, const fl_plan *p) {
     return print_owned(fl_plan_json(p));
 }
 
-static fl_status print_valid(const fl_experiment *x, const fl_plan *p) {
-    (void)p;
-    printf("%s: valid\n", fl_config_path(x->config));
-    return FL_OK;
-}
-
 fl_status fl_cli_summary(fl_comm *c, int argc, char **argv) {
     (void)c;
     return with_plan(argc, argv, NULL, NULL, NULL, print_summary);
-}
-
-fl_status fl_cli_validate(fl_comm *c, int argc, char **argv) {
-    (void)c;
-    return with_plan(argc, argv, NULL, NULL, NULL, print_valid);
 }
 
 static bool plan_as_json;

@@ -141,6 +141,7 @@ static bool skip_blank(reader *r) {
 static fl_status read_rows(reader *r, table *t) {
     for (; r->p < r->end; r->line++)
         if (!skip_blank(r)) FL_TRY(read_row(r, t));
+    if (t->rows == 0) return fl_fail(FL_ERR_INPUT, "'%s' has no rows below its header", r->path);
     return FL_OK;
 }
 

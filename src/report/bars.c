@@ -72,22 +72,20 @@ static void put_legend(fl_text *out, const fl_frame *f, const fl_bars *b) {
     for (int p = b->n_parts - 1; p >= 0; p--) {
         double total = total_of(b, p);
         if (total <= 0) continue;
-        char share[32];
         fl_text_add(out,
                     "<rect class=\"f%d\" x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\" "
                     "rx=\"2\"/>\n",
                     b->color[p] % FL_SVG_COLORS, x, y - 5);
         fl_text_add(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"tick\">", x + 16, y + 4);
         fl_text_escape(out, b->part[p]);
-        fl_text_add(out, " <tspan class=\"note\">%s</tspan></text>\n",
-                    fl_text_percent(total / all, share));
+        fl_text_add(out, " <tspan class=\"note\">%.0f %%</tspan></text>\n", 100 * total / all);
         y += 18;
     }
 }
 
 void fl_svg_bars(fl_text *out, const fl_bars *b) {
     int width = b->width, height = b->height;
-    fl_frame f = fl_frame_in(&width, &height);
+    fl_frame f = fl_frame_in(&width, &height, b->y_label);
     fl_svg_begin(out, width, height, b->title, b->description);
     double most = highest(b);
     if (most > 0) {

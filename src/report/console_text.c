@@ -83,7 +83,7 @@ void fl_console_epoch_text(const fl_epoch_record *e, bool thawed, char *buf, siz
     add_metric(&l, "val_accuracy", e->val_accuracy);
     add_metric(&l, "val_top5_accuracy", e->val_top5);
     fl_clip_add(&l, "  %8s  %6s samples/s", fl_human_seconds(e->seconds, seconds),
-                fl_text_grouped(e->samples_per_second, ' ', rate));
+                fl_text_grouped(e->samples_per_second, " ", rate));
     add_reduced(&l, e);
     if (thawed)
         fl_clip_add(&l, "  ~ thawed: %s parameters learn",

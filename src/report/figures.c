@@ -32,11 +32,8 @@ static void thin_steps(const fl_history *h, curves *c) {
     c->stride = (h->n_steps + POINTS_MOST - 1) / POINTS_MOST;
     for (int from = 0; from < h->n_steps; from += c->stride) {
         int to = from + c->stride < h->n_steps ? from + c->stride : h->n_steps;
-        double loss = 0, at = 0;
-        for (int i = from; i < to; i++) {
-            loss += h->step[i].loss / (to - from);
-            at += (double)h->step[i].step / (to - from);
-        }
+        double loss = 0, at = (double)h->step[to - 1].step;
+        for (int i = from; i < to; i++) loss += h->step[i].loss / (to - from);
         c->step_x[c->n_steps] = per_epoch > 0 ? at / per_epoch : at;
         c->rate[c->n_steps] = h->step[to - 1].learning_rate;
         c->step_loss[c->n_steps++] = loss;
@@ -118,6 +115,7 @@ static fl_chart chart_of(const curves *c, const char *title, const char *descrip
                       .width = WIDTH,
                       .height = HEIGHT,
                       .x_integers = true,
+                      .x_from_zero = true,
                       .series = series,
                       .n_marks = c->n_marks,
                       .mark = c->mark};
@@ -207,7 +205,7 @@ static void put_time(fl_text *out, const fl_history *h) {
 void fl_page_charts(fl_text *out, const fl_history *h) {
     if (!h->n_steps && !h->n_epochs) return;
     curves c = curves_of(h);
-    fl_page_section(out, "Course");
+    fl_page_section(out, "Training");
     fl_text_add(out, "<div class=\"charts\">\n");
     put_loss(out, &c);
     put_accuracy(out, &c);

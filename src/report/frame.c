@@ -25,10 +25,10 @@ void fl_svg_text(fl_text *out, double x, double y, const char *class_name, const
     fl_text_add(out, "</text>\n");
 }
 
-fl_frame fl_frame_in(int *width, int *height) {
+fl_frame fl_frame_in(int *width, int *height, bool y_named) {
     if (*width <= 0) *width = 720;
     if (*height <= 0) *height = 280;
-    double left = 52, right = 132, top = 30, bottom = 42;
+    double left = 52, right = 118, top = y_named ? 30 : 12, bottom = 42;
     return (fl_frame){.left = left,
                       .top = top,
                       .width = fmax(*width - left - right, 40),

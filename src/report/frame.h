@@ -13,8 +13,9 @@ void fl_svg_begin(fl_text *out, int width, int height, const char *title, const 
 void fl_svg_end(fl_text *out);
 void fl_svg_text(fl_text *out, double x, double y, const char *class_name, const char *text);
 
-/* The plot's place in a picture of that size (0: 720 by 280), with room on the right for names. */
-fl_frame fl_frame_in(int *width, int *height);
+/* The plot's place in a picture of that size (0: 720 by 280), with room on the right for names and,
+ * if the y axis has a name, above for it. */
+fl_frame fl_frame_in(int *width, int *height, bool y_named);
 double fl_frame_x(const fl_frame *f, double v); /* in the picture */
 double fl_frame_y(const fl_frame *f, double v);
 void fl_frame_grid_y(fl_text *out, const fl_frame *f,

@@ -29,6 +29,7 @@ static extent extent_of(const fl_chart *c) {
             e.any = true;
         }
     }
+    if (c->x_from_zero && e.any) e.x_lo = fmin(e.x_lo, 0);
     if (c->from_zero && e.any) e.y_lo = fmin(e.y_lo, 0), e.y_hi = fmax(e.y_hi, 0);
     return e;
 }
@@ -128,7 +129,7 @@ static void put_names(fl_text *out, const fl_frame *f, const fl_chart *c) {
 
 void fl_svg_lines(fl_text *out, const fl_chart *c) {
     int width = c->width, height = c->height;
-    fl_frame f = fl_frame_in(&width, &height);
+    fl_frame f = fl_frame_in(&width, &height, c->y_label);
     fl_svg_begin(out, width, height, c->title, c->description);
     extent e = extent_of(c);
     if (e.any) {

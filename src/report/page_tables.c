@@ -35,7 +35,7 @@ static void number(fl_text *out, const char *format, double v) {
 
 static void whole(fl_text *out, uint64_t n) {
     char text[40];
-    fl_text_add(out, "<td>%s</td>", fl_text_grouped((double)n, ' ', text));
+    fl_text_add(out, "<td>%s</td>", fl_text_grouped((double)n, FL_THIN_SPACE, text));
 }
 
 static void human(fl_text *out, const char *(*text)(double, char *), double v) {
@@ -83,22 +83,15 @@ static void put_entry(fl_text *out, const fl_history *h, int from, int to) {
 
 void fl_page_ledger(fl_text *out, const fl_history *h) {
     static const char *const head[] = {
-        "Epochs",
-        "Parameters that learn",
-        "Planned bytes",
-        "Measured bytes",
-        "Planned = measured",
-        "Nothing frozen",
-        "Share",
-        "Sent by a rank",
-        "Calls",
-        "Reducing",
-        "Not hidden",
+        "Epochs",  "Learning",       "Planned bytes", "Measured bytes",
+        "Verdict", "Nothing frozen", "Share",         "Sent by a rank",
+        "Calls",   "Reducing",       "Not hidden",
     };
     if (!h->n_epochs) return;
     fl_page_section(out, "Communication ledger");
     fl_text_add(out, "<p>Bytes of gradient reduced in one epoch, as planned before the first step "
-                     "and as counted by the reducer; times are means per epoch.</p>\n");
+                     "and as counted by the reducer. Learning: parameters that may change; times "
+                     "are means per epoch.</p>\n");
     begin_table(out, "Communication ledger", (int)FL_COUNT(head), head);
     for (int from = 0, to; from < h->n_epochs; from = to) {
         to = fl_history_alike(h, from);
@@ -110,16 +103,47 @@ void fl_page_ledger(fl_text *out, const fl_history *h) {
 
 /* ---- the epochs ---- */
 
-static void put_epoch(fl_text *out, const fl_epoch_record *e, bool best) {
+static const struct metric {
+    const char *head, *format;
+    size_t offset;
+} metrics[] = {
+    {"Loss", "%.4f", offsetof(fl_epoch_record, loss)},
+    {"Accuracy", "%.4f", offsetof(fl_epoch_record, accuracy)},
+    {"Val. loss", "%.4f", offsetof(fl_epoch_record, val_loss)},
+    {"Val. accuracy", "%.4f", offsetof(fl_epoch_record, val_accuracy)},
+    {"Val. top 5", "%.4f", offsetof(fl_epoch_record, val_top5)},
+    {"Learning rate", "%.2e", offsetof(fl_epoch_record, learning_rate)},
+};
+enum { METRICS = FL_COUNT(metrics) };
+
+static double metric_of(const fl_epoch_record *e, int i) {
+    return *(const double *)((const char *)e + metrics[i].offset);
+}
+
+/* A column without a single number is left out. */
+static bool has_metric(const fl_history *h, int i) {
+    for (int k = 0; k < h->n_epochs; k++)
+        if (isfinite(metric_of(&h->epoch[k], i))) return true;
+    return false;
+}
+
+static void begin_epochs(fl_text *out, const fl_history *h) {
+    static const char *const last[] = {"Time", "Samples/s", "Reduced", "Memory"};
+    const char *head[2 + METRICS + FL_COUNT(last)] = {"Epoch", "Step"};
+    int n = 2;
+    for (int i = 0; i < METRICS; i++)
+        if (has_metric(h, i)) head[n++] = metrics[i].head;
+    for (size_t i = 0; i < FL_COUNT(last); i++) head[n++] = last[i];
+    begin_table(out, "Epochs", n, head);
+}
+
+static void put_epoch(fl_text *out, const fl_history *h, int k, bool best) {
+    const fl_epoch_record *e = &h->epoch[k];
     fl_text_add(out, "<tr%s><th scope=\"row\">%lld%s</th>", best ? " class=\"best\"" : "",
                 (long long)e->epoch, best ? " ★" : "");
     whole(out, (uint64_t)e->step);
-    number(out, "%.4f", e->loss);
-    number(out, "%.4f", e->accuracy);
-    number(out, "%.4f", e->val_loss);
-    number(out, "%.4f", e->val_accuracy);
-    number(out, "%.4f", e->val_top5);
-    number(out, "%.2e", e->learning_rate);
+    for (int i = 0; i < METRICS; i++)
+        if (has_metric(h, i)) number(out, metrics[i].format, metric_of(e, i));
     human(out, fl_human_seconds, e->seconds);
     number(out, "%.1f", e->samples_per_second);
     human(out, fl_human_bytes, (double)e->payload_bytes);
@@ -128,15 +152,11 @@ static void put_epoch(fl_text *out, const fl_epoch_record *e, bool best) {
 }
 
 void fl_page_epochs(fl_text *out, const fl_history *h) {
-    static const char *const head[] = {
-        "Epoch",      "Step",          "Loss", "Accuracy",  "Val. loss", "Val. accuracy",
-        "Val. top 5", "Learning rate", "Time", "Samples/s", "Reduced",   "Memory",
-    };
     if (!h->n_epochs) return;
     fl_page_section(out, "Epochs");
-    begin_table(out, "Epochs", (int)FL_COUNT(head), head);
+    begin_epochs(out, h);
     int best = fl_history_best(h);
-    for (int i = 0; i < h->n_epochs; i++) put_epoch(out, &h->epoch[i], i == best);
+    for (int i = 0; i < h->n_epochs; i++) put_epoch(out, h, i, i == best);
     end_table(out);
     fl_text_add(out, "<p class=\"quiet\">★ the best epoch</p>\n");
     fl_page_section_end(out);

@@ -14,7 +14,7 @@ static const fl_table_column columns_of[COLUMNS] = {
 };
 
 static const char *grouped(size_t n, char *buf) {
-    return fl_text_grouped((double)n, ',', buf);
+    return fl_text_grouped((double)n, ",", buf);
 }
 
 static bool is_sequential(const fl_model *m) {

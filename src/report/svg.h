@@ -52,10 +52,10 @@ typedef struct fl_mark { /* a vertical line */
 typedef struct fl_chart {
     const char *title, *description;
     const char *x_label, *y_label;
-    int width, height; /* 0: 720 by 280 */
-    bool log_x, log_y; /* values that are not positive are left out */
-    bool x_integers;   /* ticks at whole numbers */
-    bool from_zero;    /* the y axis begins at 0 */
+    int width, height;           /* 0: 720 by 280 */
+    bool log_x, log_y;           /* values that are not positive are left out */
+    bool x_integers;             /* ticks at whole numbers */
+    bool x_from_zero, from_zero; /* the x axis, the y axis begins at 0 */
     int n_series;
     const fl_series *series;
     int n_marks;

@@ -30,14 +30,14 @@ size_t fl_text_prefix(const char *s, size_t columns) {
     return bytes;
 }
 
-const char *fl_text_grouped(double n, char separator, char *buf) {
+const char *fl_text_grouped(double n, const char *separator, char *buf) {
     char digits[32];
     if (!isfinite(n) || fabs(n) >= 1e18) return strcpy(buf, "–");
     int len = snprintf(digits, sizeof digits, "%.0f", n);
     char *to = buf;
     for (int i = 0; i < len; i++) {
         bool inside = i > 0 && digits[i - 1] != '-';
-        if (inside && (len - i) % 3 == 0) *to++ = separator;
+        if (inside && (len - i) % 3 == 0) to = stpcpy(to, separator);
         *to++ = digits[i];
     }
     *to = '\0';

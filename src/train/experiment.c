@@ -173,39 +173,69 @@ static void fuse_loss(fl_experiment *x) {
             x->train.loss == FL_LOSS_BINARY ? "binary_crossentropy" : "categorical_crossentropy");
 }
 
-static void build(fl_experiment *x) {
+typedef struct parsed {
+    bool freeze, train, optim;
+} parsed;
+
+/* What was parsed well is built, so that the errors of all sections come together. */
+static void build(fl_experiment *x, const parsed *ok) {
     fl_config *c = x->config;
     if (fl_model_open(&x->model_conf, fl_config_section(c, "model"), &x->model) != FL_OK) return;
-    fl_freeze_open(&x->freeze_conf, fl_config_section(c, "freeze"), x->model, &x->freeze);
-    resolve_rules(x);
-    fuse_loss(x);
+    if (ok->freeze)
+        fl_freeze_open(&x->freeze_conf, fl_config_section(c, "freeze"), x->model, &x->freeze);
+    if (ok->optim) resolve_rules(x);
+    if (ok->train) fuse_loss(x);
     if (x->freeze) fl_freeze_apply(x->freeze, 0, x->model);
 }
 
-fl_status fl_experiment_open(fl_config *c, fl_experiment **out) {
-    fl_experiment *x = fl_alloc(sizeof *x);
-    *out = NULL;
-    x->config = c;
+static void parse_all(fl_experiment *x) {
+    fl_config *c = x->config;
+    parsed ok;
     fl_fields_parse(fl_config_root(c), "the config", run_fields, section_names, &x->run);
     fl_status model = parse(c, "model", fl_model_fields, &x->model_conf);
-    fl_status freeze = parse(c, "freeze", fl_freeze_fields, &x->freeze_conf);
+    ok.freeze = parse(c, "freeze", fl_freeze_fields, &x->freeze_conf) == FL_OK;
     parse(c, "data", fl_data_fields, &x->data);
-    fl_status train = parse(c, "train", train_fields, &x->train);
+    ok.train = parse(c, "train", train_fields, &x->train) == FL_OK;
     parse_early_stopping(x);
-    fl_status optim = fl_optim_parse(fl_config_section(c, "optimizer"),
-                                     fl_config_section(c, "lr_scheduler"), &x->optim);
+    ok.optim = fl_optim_parse(fl_config_section(c, "optimizer"),
+                              fl_config_section(c, "lr_scheduler"), &x->optim) == FL_OK;
     parse(c, "distributed", fl_reduce_fields, &x->reduce);
     parse(c, "checkpoint", checkpoint_fields, &x->checkpoint);
     parse(c, "log", log_fields, &x->log);
     parse_best(x);
     check_monitors(x);
     check_name(x);
-    if (model == FL_OK && freeze == FL_OK && train == FL_OK && optim == FL_OK) build(x);
+    if (model == FL_OK) build(x, &ok);
+}
+
+fl_status fl_experiment_open(fl_config *c, fl_experiment **out) {
+    fl_experiment *x = fl_alloc(sizeof *x);
+    *out = NULL;
+    x->config = c;
+    parse_all(x);
     fl_status status = fl_config_check(c);
     if (status == FL_OK)
         *out = x;
     else
         fl_experiment_close(x);
+    return status;
+}
+
+fl_status fl_experiment_validate(fl_config *c) {
+    fl_experiment *x = fl_alloc(sizeof *x);
+    fl_data *data = NULL;
+    fl_status opened = FL_OK;
+    x->config = c;
+    parse_all(x);
+    if (x->model)
+        opened = fl_data_open(&x->data, fl_config_section(c, "data"), x->model->input,
+                              (uint64_t)x->run.seed, FL_DATA_TRAIN | FL_DATA_VALIDATION, &data);
+    char *message = fl_strdup(fl_message());
+    fl_status status = fl_config_check(c);
+    if (status == FL_OK && opened != FL_OK) status = fl_fail_text(opened, message);
+    fl_free(message);
+    if (data) fl_data_close(data);
+    fl_experiment_close(x);
     return status;
 }
 

@@ -61,8 +61,7 @@ fl_status fl_session_fill(fl_session *s, const char *weights, bool strict,
 }
 
 static fl_status load_all(fl_session *s, const char *weights) {
-    int filled = 0, wanted = 0;
-    for (int i = 0; i < s->model->n_params; i++) wanted += s->model->param[i].writable != NULL;
+    int filled = 0, wanted = s->model->n_params;
     FL_TRY(fl_model_load(s->model, weights, true, NULL, &filled));
     if (filled == wanted) return FL_OK;
     return fl_fail(

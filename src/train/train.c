@@ -150,7 +150,8 @@ static fl_status change_phase(fl_run *r, int phase) {
     if (status == FL_OK && r->report) {
         char *event =
             fl_format("{\"event\":\"thaw\",\"epoch\":%lld,\"step\":%lld,\"trainable\":%zu}",
-                      (long long)r->at.epoch, (long long)r->at.step, next->plan->n_trainable);
+                      (long long)r->at.epoch, (long long)r->at.step + 1,
+                      next->plan->n_trainable); /* its first step */
         fl_report_event(r->report, event);
         fl_free(event);
     }
