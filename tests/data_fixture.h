@@ -182,7 +182,7 @@ static inline char *write_cifar(const char *name, int n) {
 /* folder/a … : class folders, each with `n` PNG files of 8 × 6 whose first pixel tells class and
  * file. */
 static inline char *write_folder(const char *folder, const char *classes, int n) {
-    char name[200];
+    char name[64];
     for (const char *c = classes; *c; c++) {
         snprintf(name, sizeof name, "%s/%c", folder, *c);
         assert_int_equal(fl_make_dirs(scratch_path(name)), FL_OK);

@@ -189,6 +189,8 @@ static void test_idx(void **state) {
     yaml = fl_format("format: idx, train: {images: %s, labels: %s}", images,
                      write_idx_labels("l4", 4, 3));
     must_refuse(yaml, fl_shape3(4, 3, 1), FL_ERR_INPUT, "4 labels", "5 images");
+    scratch_file("l4", "\0\0\x08\x01\0\0\0\x01\0surplus", 16);
+    must_refuse(yaml, fl_shape3(4, 3, 1), FL_ERR_INPUT, "l4", "16 bytes");
     fl_free(yaml);
 }
 

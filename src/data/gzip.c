@@ -14,8 +14,7 @@ static fl_status advance(z_stream *z, const char *path, bool *done) {
         *done = z->avail_in == 0;
         return *done || inflateReset(z) == Z_OK ? FL_OK : damaged(path, "it cannot be read on");
     }
-    if (code == Z_BUF_ERROR || (code == Z_OK && z->avail_in == 0 && z->avail_out > 0))
-        return damaged(path, "it ends early");
+    if (code == Z_BUF_ERROR) return damaged(path, "it ends early");
     return code == Z_OK ? FL_OK : damaged(path, z->msg ? z->msg : "its data make no sense");
 }
 

@@ -49,7 +49,7 @@ static void fill_one(fl_loader *l) {
     fill(l, k);
     pthread_mutex_lock(&l->lock);
     l->busy = false;
-    if (!atomic_load(&l->cancel)) l->ready = k + 1;
+    l->ready = k + 1;
     pthread_cond_broadcast(&l->change);
 }
 

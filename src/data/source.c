@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MAX_CLASSES = 1 << 20 }; /* over it, a label is rather damaged than meant */
+
 fl_status fl_source_open(const fl_dataset_ops *ops, const fl_source_conf *conf, fl_source **out) {
     fl_source *s = fl_alloc(sizeof *s);
     s->ops = ops;
@@ -38,10 +40,10 @@ fl_status fl_source_set_labels(fl_source *s, const char *path, const int64_t *wi
     s->label = fl_alloc((size_t)rows * sizeof *s->label);
     s->bytes += (size_t)rows * sizeof *s->label;
     for (int64_t i = 0; i < rows; i++) {
-        if (wide[i] < 0 || wide[i] >= INT32_MAX)
+        if (wide[i] < 0 || wide[i] >= MAX_CLASSES)
             return fl_fail(FL_ERR_INPUT,
-                           "'%s': row %lld is of class %lld; class ids are 0, 1, 2, …", path,
-                           (long long)i, (long long)wide[i]);
+                           "'%s': row %lld is of class %lld; class ids are 0, 1, 2, … below %d",
+                           path, (long long)i, (long long)wide[i], MAX_CLASSES);
         s->label[i] = (int32_t)wide[i];
         if (s->label[i] >= s->classes) s->classes = s->label[i] + 1;
     }

@@ -30,6 +30,10 @@ typedef struct fl_session {
 
 enum { FL_PHASE_INFERENCE = -1 }; /* nothing trains: no gradients, no optimizer state */
 
+/* Sets the threads that kernels use in this process; warns where ranks and threads outnumber cores.
+ */
+void fl_threads_choose(fl_comm *c);
+
 /* Collective. Plans the phase and places the parameters; their values are then to be filled in
  * (every param that is `writable`), by fl_session_fill or fl_session_carry. */
 fl_status fl_session_open(fl_comm *c, const fl_experiment *x, int phase, fl_session **out);

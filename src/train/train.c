@@ -222,6 +222,7 @@ static void close_run(fl_run *r) {
 }
 
 static fl_status run_all(fl_run *r) {
+    fl_threads_choose(r->c);
     FL_TRY(open_run(r));
     if (r->finished) {
         fl_note("the run in '%s' is finished; nothing to do", r->dir);
