@@ -131,12 +131,17 @@ static fl_status refuse_shape(const fl_node *section, const fl_source *s, fl_sha
 }
 
 /* A row of floats goes into the net as it is, or flattened. */
-static fl_status fit_floats(const fl_node *section, const fl_source *s, fl_prep *p) {
+static fl_status fit_floats(const fl_data_conf *conf, const fl_node *section, const fl_source *s,
+                            fl_prep *p) {
     bool flat = p->input.n == 1 && fl_shape_size(p->input) == fl_shape_size(s->shape);
     if (!flat && !fl_shape_equal(p->input, s->shape)) return refuse_shape(section, s, p->input);
     p->h = s->shape.n == 3 ? (int)s->shape.d[0] : 1;
     p->w = s->shape.n == 3 ? (int)s->shape.d[1] : 1;
     p->c = (int)s->shape.d[s->shape.n - 1];
+    bool sized = conf->image_size[0] != FL_NONE;
+    if (sized && (s->shape.n != 3 || conf->image_size[0] != p->h || conf->image_size[1] != p->w))
+        return fl_node_error(fl_node_get(section, "image_size"),
+                             "rows of floats are not resized; leave 'image_size' out");
     if (p->augment.resized_crop)
         return fl_node_error(fl_node_get(section, "augment"),
                              "'random_resized_crop' is for 8-bit images; these rows are floats");
@@ -199,7 +204,7 @@ fl_status fl_prep_open(const fl_data_conf *conf, fl_node *section, fl_shape inpu
     bool floats = s && !s->pixels;
     *p = (fl_prep){.input = input, .resize = conf->resize};
     FL_TRY(fl_prep_augment(conf->augment, &p->augment));
-    FL_TRY(floats ? fit_floats(section, s, p) : fit_images(conf, section, s, p));
+    FL_TRY(floats ? fit_floats(conf, section, s, p) : fit_images(conf, section, s, p));
     FL_TRY(parse_norm(conf->normalize, p->c, &n));
     set_norm(p, &n, !floats);
     return FL_OK;

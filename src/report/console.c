@@ -5,11 +5,14 @@
 
 enum { DEFAULT_WIDTH = 80, LINE = 1024 };
 static const double redraw_seconds = 0.1;
+static const double quiet_seconds = 5; /* between lines of a log that nobody asked to be full */
 
 void fl_console_open(fl_console *c, fl_progress mode, int64_t every) {
     *c = (fl_console){.mode = mode, .every = every, .drawn = -1, .phase = -1};
-    if (mode == FL_PROGRESS_AUTO)
-        c->mode = fl_terminal_width(stderr) ? FL_PROGRESS_BAR : FL_PROGRESS_PLAIN;
+    if (mode != FL_PROGRESS_AUTO) return;
+    c->mode = fl_terminal_width(stderr) ? FL_PROGRESS_BAR : FL_PROGRESS_PLAIN;
+    c->quiet = c->mode == FL_PROGRESS_PLAIN;
+    if (c->quiet) c->drawn = fl_clock();
 }
 
 static void draw(fl_console *c, const fl_step_record *s) {
@@ -26,6 +29,15 @@ static void draw(fl_console *c, const fl_step_record *s) {
     c->shown = true;
 }
 
+static void say(fl_console *c, const fl_step_record *s) {
+    double now = fl_clock();
+    if (c->quiet && now - c->drawn < quiet_seconds) return;
+    char text[LINE];
+    fl_console_plain_text(s, c->seconds / (double)c->steps, text, sizeof text);
+    fprintf(stderr, "%s\n", text);
+    c->drawn = now;
+}
+
 void fl_console_step(fl_console *c, const fl_step_record *s) {
     if (c->epoch != s->epoch) {
         c->epoch = s->epoch;
@@ -35,11 +47,7 @@ void fl_console_step(fl_console *c, const fl_step_record *s) {
     c->steps++;
     c->seconds += s->seconds;
     if (c->mode == FL_PROGRESS_BAR) draw(c, s);
-    if (c->mode == FL_PROGRESS_PLAIN && c->every > 0 && s->step % c->every == 0) {
-        char text[LINE];
-        fl_console_plain_text(s, c->seconds / (double)c->steps, text, sizeof text);
-        fprintf(stderr, "%s\n", text);
-    }
+    if (c->mode == FL_PROGRESS_PLAIN && c->every > 0 && s->step % c->every == 0) say(c, s);
 }
 
 void fl_console_close(fl_console *c) {

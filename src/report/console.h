@@ -10,7 +10,8 @@ typedef struct fl_console {
     int64_t epoch; /* the one whose steps are counted here: */
     int64_t steps;
     double seconds;
-    double drawn; /* fl_clock() of the last drawing of the bar */
+    bool quiet;   /* plain because stderr is no terminal: a line every few seconds is enough */
+    double drawn; /* fl_clock() of the last drawing of the bar, or of the last plain line */
     bool shown;   /* a bar stands on the terminal's line */
     int phase;    /* of the last epoch; -1: none yet */
 } fl_console;

@@ -57,7 +57,7 @@ static fl_status evaluate(fl_run *r) {
     FL_TRY(fl_eval_set(r->c, r->x, r->s->engine, r->data->validation, r->validation, &r->eval));
     r->last.val_loss = r->eval.loss;
     r->last.val_accuracy = r->eval.accuracy;
-    r->last.val_top5 = r->eval.top5;
+    if (r->eval.classes > 5) r->last.val_top5 = r->eval.top5; /* else it is 1 */
     double ignored[3]; /* evaluation is not part of the epoch's training time */
     fl_engine_take_times(r->s->engine, &ignored[0], &ignored[1], &ignored[2]);
     return FL_OK;

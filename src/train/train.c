@@ -91,8 +91,18 @@ static fl_status open_loaders(fl_run *r) {
     return fl_loader_open(r->data->validation, &conf, &r->validation);
 }
 
+static void warn_unpretrained(const fl_experiment *x) {
+    bool frozen = false;
+    for (int l = 0; l < x->model->n_layers; l++) frozen |= x->model->layer[l].frozen;
+    if (!x->model_conf.weights && x->model->base && frozen)
+        fl_warn("no 'model.weights': the base '%s' starts from the seed, and what is frozen of it "
+                "stays random",
+                x->model->base);
+}
+
 static fl_status open_session(fl_run *r) {
     const fl_experiment *x = r->x;
+    if (!r->checkpoint) warn_unpretrained(x);
     int phase = r->checkpoint ? r->at.phase : fl_freeze_phase_at(x->freeze, r->at.epoch);
     FL_TRY(fl_session_open(r->c, x, phase, &r->s));
     if (r->checkpoint) {
