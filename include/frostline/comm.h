@@ -71,6 +71,12 @@ typedef struct fl_shared fl_shared;
  * everyone and a write is a fault. Where sharing is not to be had every rank gets a copy of its own
  * and is a writer. */
 fl_status fl_shared_open(fl_comm *c, size_t bytes, fl_shared **out);
+/* Collective. The same, but every rank may write, at any time and each in places of its own; never
+ * sealed. With a path (which may differ between nodes) the memory is that of a file, kept when all
+ * is closed; what the file held stays, its length becomes `bytes` rounded up to pages. FL_ERR_IO if
+ * there is no room. */
+fl_status fl_shared_open_common(fl_comm *c, const char *path, size_t bytes, fl_shared **out);
+void fl_shared_barrier(const fl_shared *s); /* collective over the ranks of a node that share it */
 void *fl_shared_data(const fl_shared *s);
 bool fl_shared_writer(const fl_shared *s);
 bool fl_shared_is_shared(const fl_shared *s);

@@ -5,6 +5,7 @@
 #define FROSTLINE_PLAN_H
 
 #include "frostline/freeze.h"
+#include "frostline/frost.h"
 
 typedef enum fl_region {                      /* where a parameter lies */
                          FL_REGION_TRAINABLE, /* weights that learn, in the order in which backward
@@ -62,6 +63,8 @@ typedef struct fl_plan {
     size_t n_unfrozen;                     /* floats that would be trainable with nothing frozen */
     int n_buckets;
     fl_bucket *bucket;
+    size_t feature_width;  /* floats per row that cross the frost line; 0: nothing is static */
+    bool live_reads_input; /* a live layer takes the net's input itself */
     fl_memory memory;
     struct fl_schedule *schedule; /* the engine's own: calls and addresses */
 } fl_plan;
@@ -103,7 +106,13 @@ typedef struct fl_engine_conf {
 fl_status fl_engine_open(const fl_plan *p, const fl_engine_conf *conf, fl_engine **out);
 void fl_engine_close(fl_engine *e);
 
-/* Where the loader may put the input of the next call: (rows, input). */
+/* From now on the static part of a row (a sample of `features`) is run once and then taken from
+ * there; NULL: always run. To be called first before step 0, for it allocates. Rows that are there
+ * need no b->x, unless a live layer reads the net's input. */
+void fl_engine_use_features(fl_engine *e, fl_cache *features);
+/* Rows whose static part was taken from the features, and rows in all, since the last call. */
+void fl_engine_take_hits(fl_engine *e, int64_t *hits, int64_t *rows);
+
 /* Static part, then live part. Training: batch statistics, dropout. Returns the logits (rows,
  * outputs), valid until the next call. Every rank calls, also with 0 rows. */
 const float *fl_engine_forward(fl_engine *e, const fl_batch *b, bool training, int64_t epoch);

@@ -25,9 +25,11 @@ typedef struct fl_epoch_record {
     double reduce_seconds;
     uint64_t memory_bytes; /* peak resident of rank 0 */
     fl_times time;
-    int phase;        /* of the freeze schedule, from 0 */
-    size_t trainable; /* parameters that learn in this epoch */
-    bool best;        /* the checkpoint monitor's best so far */
+    int phase;            /* of the freeze schedule, from 0 */
+    size_t trainable;     /* parameters that learn in this epoch */
+    double features_kept; /* share of rank 0's rows whose static part was not run again; NAN: none
+                             are kept */
+    bool best;            /* the checkpoint monitor's best so far */
 } fl_epoch_record;
 
 typedef enum fl_progress {

@@ -15,6 +15,8 @@ struct fl_shared {
     void *data;
     size_t bytes; /* whole pages */
     bool shared, writer;
+    const char *path; /* of the file that keeps it, or NULL: memory alone; the caller's */
+    bool all_write;
 };
 
 typedef struct memory_file { /* what the neighbours need to know; sent as bytes */
@@ -28,8 +30,8 @@ static fl_status check_fits(size_t bytes) {
     double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 1e6;
     if (wanted <= there) return FL_OK;
     return fl_fail(FL_ERR_IO,
-                   "the frozen weights need %.0f MB, more than the %.0f MB of this node's memory; "
-                   "use a node with more memory, or a smaller net",
+                   "%.0f MB are to be shared by the ranks of a node, more than the %.0f MB of this "
+                   "node's memory; use a node with more memory, or a smaller net",
                    wanted, there);
 }
 
@@ -50,8 +52,14 @@ static int reserve(int fd, size_t bytes, memory_file *f) {
     return error;
 }
 
-static fl_status create(size_t bytes, memory_file *f) {
-    int fd = memfd_create("frostline", MFD_CLOEXEC);
+static int open_file(const char *path) {
+    if (!path) return memfd_create("frostline", MFD_CLOEXEC);
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+}
+
+static fl_status create(const char *path, size_t bytes, memory_file *f) {
+    int fd = open_file(path);
+    if (fd < 0 && path) return fl_fail(FL_ERR_IO, "cannot open '%s': %s", path, strerror(errno));
     if (fd < 0) return FL_OK;
     int error = reserve(fd, bytes, f);
     if (!error) {
@@ -60,10 +68,10 @@ static fl_status create(size_t bytes, memory_file *f) {
         return FL_OK;
     }
     close(fd);
-    return fl_fail(FL_ERR_IO,
-                   "no %.0f MB of memory for the weights that the ranks of a node share: %s; end "
-                   "other programs there, or use a node with more memory",
-                   (double)bytes / 1e6, strerror(error));
+    return fl_fail(
+        FL_ERR_IO, "no room for the %.0f MB in %s that the ranks of a node share: %s; %s",
+        (double)bytes / 1e6, path ? path : "memory", strerror(error),
+        path ? "free space there" : "end other programs, or use a node with more memory");
 }
 
 static bool same_file(int fd, const memory_file *f, size_t bytes) {
@@ -72,35 +80,36 @@ static bool same_file(int fd, const memory_file *f, size_t bytes) {
            (size_t)s.st_size == bytes;
 }
 
-/* A descriptor of the file on any rank of the node, or -1. Neighbours cannot write through theirs.
- */
-static int descriptor(const fl_comm *c, const memory_file *f, size_t bytes) {
+/* A descriptor of the file on any rank of the node, or -1. Neighbours cannot write through theirs,
+ * unless all are to write. */
+static int descriptor(const fl_comm *c, const memory_file *f, size_t bytes, bool all_write) {
     if (c->node_rank == 0 || f->fd < 0) return (int)f->fd;
     char path[64];
     snprintf(path, sizeof path, "/proc/%lld/fd/%lld", (long long)f->pid, (long long)f->fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, (all_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (fd < 0 || same_file(fd, f, bytes)) return fd;
     close(fd);
     return -1;
 }
 
-static void *map(const fl_comm *c, int fd, size_t bytes) {
+static void *map(const fl_comm *c, int fd, size_t bytes, bool all_write) {
     if (fd < 0) return MAP_FAILED;
-    int protection = c->node_rank == 0 ? PROT_READ | PROT_WRITE : PROT_READ;
+    int protection = all_write || c->node_rank == 0 ? PROT_READ | PROT_WRITE : PROT_READ;
     return mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
 }
 
 static bool whole_node(const fl_comm *c, bool mine) {
     int all = mine;
+    if (c->node_size == 1) return mine;
     MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, c->node);
     return all != 0;
 }
 
 /* Collective over the node. NULL on all its ranks if one of them cannot. */
-static void *map_together(fl_comm *c, memory_file *f, size_t bytes) {
-    MPI_Bcast(f, sizeof *f, MPI_BYTE, 0, c->node);
-    int fd = descriptor(c, f, bytes);
-    void *data = map(c, fd, bytes);
+static void *map_together(fl_comm *c, memory_file *f, size_t bytes, bool all_write) {
+    if (c->node_size > 1) MPI_Bcast(f, sizeof *f, MPI_BYTE, 0, c->node);
+    int fd = descriptor(c, f, bytes, all_write);
+    void *data = map(c, fd, bytes, all_write);
     bool all = whole_node(c, data != MAP_FAILED); /* so nobody closes before all have opened */
     if (fd >= 0) close(fd);
     if (all) return data;
@@ -120,24 +129,25 @@ static void note_private(fl_comm *c, bool private, size_t bytes) {
 static fl_status open_together(fl_shared *s) {
     fl_comm *c = s->comm;
     memory_file f = {.fd = -1};
-    bool wanted = c->node_size > 1; /* a single rank needs no file for its one copy */
-    fl_status status = wanted && c->node_rank == 0 ? create(s->bytes, &f) : FL_OK;
+    bool wanted = c->node_size > 1 || s->path; /* a single rank needs no file for its one copy */
+    fl_status status = wanted && c->node_rank == 0 ? create(s->path, s->bytes, &f) : FL_OK;
     status = fl_comm_agree(c, status);
     if (status != FL_OK) { /* another node's trouble */
         if (f.fd >= 0) close((int)f.fd);
         return status;
     }
-    if (wanted) s->data = map_together(c, &f, s->bytes);
+    if (wanted) s->data = map_together(c, &f, s->bytes, s->all_write);
     s->shared = s->data != NULL;
     note_private(c, wanted && !s->shared, s->bytes);
     return FL_OK;
 }
 
-fl_status fl_shared_open(fl_comm *c, size_t bytes, fl_shared **out) {
+static fl_status open_shared(fl_comm *c, const char *path, bool all_write, size_t bytes,
+                             fl_shared **out) {
     *out = NULL;
-    FL_TRY(fl_comm_agree(c, check_fits(bytes)));
+    if (!path) FL_TRY(fl_comm_agree(c, check_fits(bytes)));
     fl_shared *s = fl_alloc(sizeof *s);
-    *s = (fl_shared){.comm = c, .bytes = whole_pages(bytes)};
+    *s = (fl_shared){.comm = c, .bytes = whole_pages(bytes), .path = path, .all_write = all_write};
     fl_status status = open_together(s);
     if (status != FL_OK) {
         fl_free(s);
@@ -145,8 +155,21 @@ fl_status fl_shared_open(fl_comm *c, size_t bytes, fl_shared **out) {
     }
     s->writer = !s->shared || c->node_rank == 0;
     if (!s->shared) s->data = fl_alloc_pages(s->bytes);
+    s->path = NULL;
     *out = s;
     return FL_OK;
+}
+
+fl_status fl_shared_open(fl_comm *c, size_t bytes, fl_shared **out) {
+    return open_shared(c, NULL, false, bytes, out);
+}
+
+fl_status fl_shared_open_common(fl_comm *c, const char *path, size_t bytes, fl_shared **out) {
+    return open_shared(c, path, true, bytes, out);
+}
+
+void fl_shared_barrier(const fl_shared *s) {
+    if (s->shared && s->comm->node_size > 1) MPI_Barrier(s->comm->node);
 }
 
 void *fl_shared_data(const fl_shared *s) {
@@ -160,7 +183,7 @@ bool fl_shared_is_shared(const fl_shared *s) {
 }
 
 void fl_shared_seal(fl_shared *s) {
-    if (s->shared) MPI_Barrier(s->comm->node);
+    fl_shared_barrier(s);
     int error = mprotect(s->data, s->bytes, PROT_READ);
     FL_CHECK(error == 0, "mprotect: %s", strerror(errno));
 }

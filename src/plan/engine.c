@@ -10,6 +10,10 @@ struct fl_engine {
     char *arena;
     fl_layer_call *forward, *backward; /* one per layer of the model */
     double static_seconds, forward_seconds, backward_seconds;
+    fl_cache *features; /* NULL: the static part is run for every row */
+    float *gathered;    /* (rows, input): of the rows that are not there yet */
+    int *missing;       /* (rows) */
+    int64_t hits, rows;
 };
 
 static void *address(const fl_engine *e, size_t at) {
@@ -76,9 +80,28 @@ fl_status fl_engine_open(const fl_plan *p, const fl_engine_conf *conf, fl_engine
     return FL_OK;
 }
 
+static size_t input_bytes(const fl_engine *e) {
+    return (size_t)e->p->rows * fl_shape_size(e->p->model->input) * sizeof(float);
+}
+
+void fl_engine_use_features(fl_engine *e, fl_cache *features) {
+    e->features = features;
+    if (!features || e->gathered) return;
+    e->gathered = fl_alloc_pages(input_bytes(e));
+    e->missing = fl_alloc((size_t)e->p->rows * sizeof *e->missing);
+}
+
+void fl_engine_take_hits(fl_engine *e, int64_t *hits, int64_t *rows) {
+    *hits = e->hits;
+    *rows = e->rows;
+    e->hits = e->rows = 0;
+}
+
 void fl_engine_close(fl_engine *e) {
     if (!e) return;
     fl_free_pages(e->arena, e->p->schedule->arena_bytes);
+    fl_free_pages(e->gathered, input_bytes(e));
+    fl_free(e->missing);
     fl_free(e->forward);
     fl_free(e->backward);
     fl_free(e);
@@ -97,22 +120,80 @@ static void set_rows(fl_engine *e, int l, const fl_batch *b, bool training, int6
         if (layer->in[i] == FL_MODEL_INPUT) c->in[i] = b->x;
 }
 
-static double run_forward(fl_engine *e, const fl_batch *b, int from, int to, bool training,
-                          int64_t epoch) {
-    double start = fl_clock();
+static void run_layers(fl_engine *e, const fl_batch *b, int from, int to, bool training,
+                       int64_t epoch) {
     for (int k = from; k < to; k++) {
         int l = e->p->schedule->order[k];
         set_rows(e, l, b, training, epoch);
         e->p->model->layer[l].ops->forward(&e->forward[l]);
     }
-    return fl_clock() - start;
+}
+
+/* ---- the static part: run, or taken from the features ---- */
+
+typedef enum { STORE, LOAD } direction;
+
+/* Copies one row between the outputs at the frost line, where it is row `at`, and the features. */
+static void move_row(fl_engine *e, int at, int64_t sample, direction d) {
+    const fl_model *m = e->p->model;
+    float *row = fl_cache_row(e->features, sample);
+    for (int l = 0; l < m->n_layers; l++) {
+        if (!e->p->layer[l].frost_line) continue;
+        size_t n = fl_shape_size(m->layer[l].shape);
+        float *out = (float *)address(e, e->p->schedule->at[l].out) + (size_t)at * n;
+        memcpy(d == STORE ? row : out, d == STORE ? out : row, n * sizeof(float));
+        row += n;
+    }
+}
+
+static int find_missing(fl_engine *e, const fl_batch *b) {
+    int n = 0;
+    for (int r = 0; r < b->rows; r++)
+        if (!fl_cache_has(e->features, b->sample[r])) e->missing[n++] = r;
+    e->hits += b->rows - n;
+    e->rows += b->rows;
+    return n;
+}
+
+/* The missing rows, side by side, as a batch of their own. */
+static fl_batch gather(fl_engine *e, const fl_batch *b, int n) {
+    size_t width = fl_shape_size(e->p->model->input);
+    FL_CHECK(b->x, "rows without features came without their input");
+    for (int i = 0; i < n; i++)
+        memcpy(e->gathered + (size_t)i * width, b->x + (size_t)e->missing[i] * width,
+               width * sizeof(float));
+    fl_batch part = *b;
+    part.rows = n;
+    part.x = e->gathered;
+    return part;
+}
+
+static void run_static(fl_engine *e, const fl_batch *b, int64_t epoch) {
+    int n_static = e->p->schedule->n_static;
+    int missing = e->features ? find_missing(e, b) : b->rows;
+    if (missing > 0) {
+        bool all = missing == b->rows;
+        fl_batch part = all ? *b : gather(e, b, missing);
+        run_layers(e, &part, 0, n_static, false, epoch);
+        for (int i = 0; e->features && i < missing; i++) {
+            int64_t sample = b->sample[e->missing[i]];
+            move_row(e, i, sample, STORE);
+            fl_cache_mark(e->features, sample);
+        }
+        if (all) return;
+    }
+    for (int r = 0; r < b->rows; r++) move_row(e, r, b->sample[r], LOAD);
 }
 
 const float *fl_engine_forward(fl_engine *e, const fl_batch *b, bool training, int64_t epoch) {
     const struct fl_schedule *s = e->p->schedule;
     FL_CHECK(b->rows <= e->p->rows, "%d rows where %d were planned", b->rows, e->p->rows);
-    e->static_seconds += run_forward(e, b, 0, s->n_static, training, epoch);
-    e->forward_seconds += run_forward(e, b, s->n_static, s->n, training, epoch);
+    double start = fl_clock();
+    run_static(e, b, epoch);
+    double middle = fl_clock();
+    run_layers(e, b, s->n_static, s->n, training, epoch);
+    e->static_seconds += middle - start;
+    e->forward_seconds += fl_clock() - middle;
     return address(e, s->at[e->p->model->n_layers - 1].out);
 }
 

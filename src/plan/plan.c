@@ -5,6 +5,18 @@ static int64_t parts(int64_t n, int64_t by) {
     return (n + by - 1) / by;
 }
 
+/* A live layer reads the output of `from`. */
+static void cross_frost_line(fl_plan *p, int from) {
+    if (from == FL_MODEL_INPUT) {
+        p->live_reads_input = true;
+        return;
+    }
+    const fl_model_layer *layer = &p->model->layer[from];
+    if (!layer->is_static || p->layer[from].frost_line) return;
+    p->layer[from].frost_line = true;
+    p->feature_width += fl_shape_size(layer->shape);
+}
+
 static void plan_layer(fl_plan *p, int l) {
     const fl_model *m = p->model;
     const fl_model_layer *layer = &m->layer[l];
@@ -14,9 +26,7 @@ static void plan_layer(fl_plan *p, int l) {
     out->flops = layer->plan.flops;
     out->flops_dx = out->need.input_gradient ? layer->plan.flops_dx : 0;
     out->flops_dw = out->need.weight_gradient ? layer->plan.flops_dw : 0;
-    for (int i = 0; i < layer->n_in; i++)
-        if (layer->in[i] != FL_MODEL_INPUT && !layer->is_static && m->layer[layer->in[i]].is_static)
-            p->layer[layer->in[i]].frost_line = true;
+    for (int i = 0; i < layer->n_in && !layer->is_static; i++) cross_frost_line(p, layer->in[i]);
 }
 
 static void count_payload(fl_plan *p) {

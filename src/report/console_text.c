@@ -85,6 +85,7 @@ void fl_console_epoch_text(const fl_epoch_record *e, bool thawed, char *buf, siz
     fl_clip_add(&l, "  %8s  %6s samples/s", fl_human_seconds(e->seconds, seconds),
                 fl_text_grouped(e->samples_per_second, " ", rate));
     add_reduced(&l, e);
+    if (e->features_kept > 0) fl_clip_add(&l, "  %.0f %% of static kept", 100 * e->features_kept);
     if (thawed)
         fl_clip_add(&l, "  ~ thawed: %s parameters learn",
                     fl_human_count((double)e->trainable, learn));

@@ -23,6 +23,13 @@ static fl_times close_times(fl_run *r, double seconds) {
     return *t;
 }
 
+/* The share of this rank's rows whose static part did not have to be run; NAN if none is kept. */
+static double features_kept(const fl_run *r) {
+    int64_t hits, rows;
+    fl_engine_take_hits(r->s->engine, &hits, &rows);
+    return rows > 0 ? (double)hits / (double)rows : NAN;
+}
+
 static void fill_record(fl_run *r, double seconds) {
     const fl_plan *p = r->s->plan;
     uint64_t steps = (uint64_t)r->at.step_of_epoch;
@@ -46,6 +53,7 @@ static void fill_record(fl_run *r, double seconds) {
         .reduce_seconds = r->at.ledger.seconds,
         .memory_bytes = peak_memory(),
         .time = close_times(r, seconds),
+        .features_kept = features_kept(r),
         .phase = r->s->phase,
         .trainable = p->n_trainable,
     };
@@ -54,12 +62,15 @@ static void fill_record(fl_run *r, double seconds) {
 static fl_status evaluate(fl_run *r) {
     if (!r->validation) return FL_OK;
     fl_free(r->eval.confusion);
+    r->eval.confusion = NULL;
+    fl_features_use(&r->kept_validation, r->s->engine, r->validation);
     FL_TRY(fl_eval_set(r->c, r->x, r->s->engine, r->data->validation, r->validation, &r->eval));
     r->last.val_loss = r->eval.loss;
     r->last.val_accuracy = r->eval.accuracy;
     if (r->eval.classes > 5) r->last.val_top5 = r->eval.top5; /* else it is 1 */
     double ignored[3]; /* evaluation is not part of the epoch's training time */
     fl_engine_take_times(r->s->engine, &ignored[0], &ignored[1], &ignored[2]);
+    features_kept(r);
     return FL_OK;
 }
 
@@ -123,6 +134,7 @@ fl_status fl_run_epoch(fl_run *r) {
     int64_t steps = fl_loader_steps(r->loader);
     r->time = (fl_times){0};
     r->epoch_began = fl_clock();
+    fl_features_use(&r->kept, r->s->engine, r->loader);
     fl_loader_start(r->loader, r->at.epoch, r->at.step_of_epoch);
     while (r->at.step_of_epoch < steps) {
         FL_TRY(fl_run_step(r));

@@ -2,6 +2,7 @@
 #ifndef FROSTLINE_TRAIN_RUN_H
 #define FROSTLINE_TRAIN_RUN_H
 
+#include "train/features.h"
 #include "train/loss.h"
 #include "train/session.h"
 
@@ -28,6 +29,7 @@ typedef struct fl_run {
     fl_data *data;
     fl_loader *loader, *validation;
     fl_session *s;
+    fl_features kept, kept_validation; /* what crosses the frost line of s */
     fl_report *report;
     fl_position at;
     fl_times time; /* of this epoch */

@@ -119,6 +119,25 @@ static fl_status open_session(fl_run *r) {
     return fl_session_same(r->s, "starting weights");
 }
 
+static void drop_features(fl_run *r) {
+    fl_features_close(&r->kept);
+    fl_features_close(&r->kept_validation);
+}
+
+static fl_status keep_features(fl_run *r) {
+    fl_feature_place place;
+    const fl_dataset *training = r->data->train, *validation = r->data->validation;
+    size_t bytes = fl_features_bytes(r->s, training) + fl_features_bytes(r->s, validation);
+    FL_TRY(fl_features_decide(r->s, bytes, &place));
+    fl_status status = fl_features_open(r->s, place, training, "training", &r->kept);
+    if (status == FL_OK)
+        status = fl_features_open(r->s, place, validation, "validation", &r->kept_validation);
+    if (status == FL_OK || !fl_features_optional(r->x)) return status;
+    fl_note("features are not kept: %s", fl_message());
+    drop_features(r);
+    return FL_OK;
+}
+
 static fl_status open_report(fl_run *r) {
     if (fl_comm_rank(r->c) != 0) return FL_OK;
     fl_report_conf conf = {
@@ -142,6 +161,7 @@ static fl_status open_run(fl_run *r) {
     if (r->checkpoint) FL_TRY(fl_comm_agree(r->c, fl_run_read_position(r)));
     FL_TRY(fl_comm_agree(r->c, open_loaders(r)));
     FL_TRY(open_session(r));
+    FL_TRY(keep_features(r));
     return fl_comm_agree(r->c, open_report(r));
 }
 
@@ -150,6 +170,7 @@ static fl_status open_run(fl_run *r) {
 static fl_status change_phase(fl_run *r, int phase) {
     fl_session *next;
     FL_TRY(fl_session_verify(r->s));
+    drop_features(r);
     fl_status status = fl_session_open(r->c, r->x, phase, &next);
     if (status == FL_OK) {
         fl_session_carry(next, r->s, r->at.step);
@@ -157,6 +178,7 @@ static fl_status change_phase(fl_run *r, int phase) {
     }
     fl_session_close(r->s);
     r->s = next;
+    if (status == FL_OK) status = keep_features(r);
     if (status == FL_OK && r->report) {
         char *event =
             fl_format("{\"event\":\"thaw\",\"epoch\":%lld,\"step\":%lld,\"trainable\":%zu}",
@@ -222,6 +244,7 @@ static fl_status finish(fl_run *r, fl_status status) {
 }
 
 static void close_run(fl_run *r) {
+    drop_features(r);
     fl_session_close(r->s);
     fl_loader_close(r->loader);
     fl_loader_close(r->validation);
