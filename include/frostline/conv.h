@@ -48,16 +48,17 @@ typedef struct fl_conv_dw_algo { /* weight gradients: dw (kh, kw, ci, co) += adj
     double (*cost)(const fl_conv *g, int rows);
 } fl_conv_dw_algo;
 
-/* Depthwise convolution with multiplier 1 (ci = co), w (kh, kw, co). */
+/* Depthwise convolution with multiplier 1 (ci = co), w (kh, kw, co), as it is. */
 typedef struct fl_depthwise {
     bool (*fits)(const fl_conv *g, const fl_epilogue *e);
     void (*forward)(const fl_conv *g, int rows, const float *x, const float *w,
                     const fl_epilogue *e, float *y);
     /* dx += */
     void (*backward_data)(const fl_conv *g, int rows, const float *dy, const float *w, float *dx);
+    size_t (*work)(const fl_conv *g, int rows); /* floats of scratch for weight gradients */
     /* dw += */
-    void (*backward_weights)(const fl_conv *g, int rows, const float *x, const float *dy,
-                             float *dw);
+    void (*backward_weights)(const fl_conv *g, int rows, const float *x, const float *dy, float *dw,
+                             float *work);
 } fl_depthwise;
 
 /* Dense layers of few rows: the weights (out, in) are read where they lie and once. Any number of
@@ -65,8 +66,8 @@ typedef struct fl_depthwise {
 typedef struct fl_dense {
     int rows;
     /* y (rows, out) = x (rows, in) wᵀ, then e (pool 1) */
-    void (*forward)(int rows, int in, int out, const float *x, const float *w,
-                    const fl_epilogue *e, float *y);
+    void (*forward)(int rows, int in, int out, const float *x, const float *w, const fl_epilogue *e,
+                    float *y);
     /* dx += dy w */
     void (*backward_data)(int rows, int in, int out, const float *dy, const float *w, float *dx);
     /* dw += dyᵀ x */
@@ -105,5 +106,37 @@ const fl_conv_dw_algo *fl_conv_dw_algo_choose(const fl_isa *isa, const fl_conv *
 bool fl_conv_adjoint(const fl_conv *g, fl_conv *h);
 /* Its weights: out (kh, kw, co, ci) = w (kh, kw, ci, co), turned by 180° and transposed. */
 void fl_conv_rotate(const fl_conv *g, const float *w, float *out);
+
+/* ---- what layers call: the fastest way that these kernels have ---- */
+
+/* e's bias and activation on y (rows, n); not its pool. */
+void fl_epilogue_apply(const fl_epilogue *e, size_t rows, size_t n, float *y);
+
+/* Floats of work that any of the three convolution calls wants for up to `rows` rows. */
+size_t fl_kernels_conv_work(const fl_kernels *k, const fl_conv *g, int rows);
+/* y (rows, oh, ow, co) = x * w (kh, kw, ci, co), then e (its pool 1) */
+void fl_kernels_conv_forward(const fl_kernels *k, const fl_conv *g, int rows, const float *x,
+                             const float *w, const fl_epilogue *e, float *y, float *work);
+/* dx += … ; dw += … */
+void fl_kernels_conv_backward_data(const fl_kernels *k, const fl_conv *g, int rows, const float *dy,
+                                   const float *w, float *dx, float *work);
+void fl_kernels_conv_backward_weights(const fl_kernels *k, const fl_conv *g, int rows,
+                                      const float *x, const float *dy, float *dw, float *work);
+
+void fl_kernels_depthwise_forward(const fl_kernels *k, const fl_conv *g, int rows, const float *x,
+                                  const float *w, const fl_epilogue *e, float *y);
+void fl_kernels_depthwise_backward_data(const fl_kernels *k, const fl_conv *g, int rows,
+                                        const float *dy, const float *w, float *dx);
+size_t fl_kernels_depthwise_work(const fl_kernels *k, const fl_conv *g, int rows); /* floats */
+void fl_kernels_depthwise_backward_weights(const fl_kernels *k, const fl_conv *g, int rows,
+                                           const float *x, const float *dy, float *dw, float *work);
+
+/* y (rows, out) = x (rows, in) wᵀ, w (out, in), then e; dx += dy w; dw += dyᵀ x */
+void fl_kernels_dense_forward(const fl_kernels *k, int rows, int in, int out, const float *x,
+                              const float *w, const fl_epilogue *e, float *y);
+void fl_kernels_dense_backward_data(const fl_kernels *k, int rows, int in, int out, const float *dy,
+                                    const float *w, float *dx);
+void fl_kernels_dense_backward_weights(const fl_kernels *k, int rows, int in, int out,
+                                       const float *x, const float *dy, float *dw);
 
 #endif

@@ -41,7 +41,8 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
 static void forward(const fl_layer_call *c) {
     const conf *o = c->conf;
     int n = (int)c->in_shape[0].d[0], units = (int)o->units;
-    c->kernels->gemm(false, true, c->rows, units, n, c->in[0], n, c->param[0], n, 0, c->out, units);
+    fl_epilogue e = fl_finish_epilogue(&o->finish, c);
+    fl_kernels_dense_forward(c->kernels, c->rows, n, units, c->in[0], c->param[0], &e, c->out);
     fl_finish_forward(&o->finish, c);
 }
 
@@ -50,11 +51,11 @@ static void backward(const fl_layer_call *c) {
     int n = (int)c->in_shape[0].d[0], units = (int)o->units;
     fl_finish_backward(&o->finish, c);
     if (c->grad[0])
-        c->kernels->gemm(true, false, units, n, c->rows, c->dout, units, c->in[0], n, 1, c->grad[0],
-                         n);
+        fl_kernels_dense_backward_weights(c->kernels, c->rows, n, units, c->in[0], c->dout,
+                                          c->grad[0]);
     if (c->din[0])
-        c->kernels->gemm(false, false, c->rows, n, units, c->dout, units, c->param[0], n, 1,
-                         c->din[0], n);
+        fl_kernels_dense_backward_data(c->kernels, c->rows, n, units, c->dout, c->param[0],
+                                       c->din[0]);
 }
 
 static const fl_layer_example examples[] = {

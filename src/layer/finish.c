@@ -27,14 +27,23 @@ void fl_finish_plan(const fl_finish *f, int rows, fl_layer_plan *out) {
     if (z) out->saved_bytes = sizeof(float) * (size_t)rows * fl_shape_size(out->out);
 }
 
-static void add_bias(size_t rows, size_t n, const float *bias, float *v) {
-    for (size_t r = 0; r < rows; r++, v += n)
-        for (size_t i = 0; i < n; i++) v[i] += bias[i];
+static bool fused(fl_activation a) {
+    return a == FL_ACT_LINEAR || a == FL_ACT_RELU || a == FL_ACT_RELU6;
+}
+
+fl_epilogue fl_finish_epilogue(const fl_finish *f, const fl_layer_call *c) {
+    _Static_assert((int)FL_ACT_RELU == FL_CONV_RELU && (int)FL_ACT_RELU6 == FL_CONV_RELU6,
+                   "values");
+    return (fl_epilogue){
+        .bias = f->use_bias ? c->param[1] : NULL,
+        .activation = fused(f->activation) ? (int)f->activation : FL_CONV_LINEAR,
+        .pool = 1,
+    };
 }
 
 void fl_finish_forward(const fl_finish *f, const fl_layer_call *c) {
     size_t n = fl_shape_channels(c->out_shape), size = fl_call_out_size(c);
-    if (f->use_bias) add_bias(size / n, n, c->param[1], c->out);
+    if (fused(f->activation)) return;
     if (c->saved && fl_act_needs_input(f->activation) && size > 0)
         memcpy(c->saved, c->out, size * sizeof(float));
     fl_act_forward(f->activation, size / n, n, c->out);

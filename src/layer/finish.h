@@ -2,6 +2,7 @@
 #ifndef FROSTLINE_LAYER_FINISH_H
 #define FROSTLINE_LAYER_FINISH_H
 
+#include "frostline/conv.h"
 #include "layer/options.h"
 
 typedef struct fl_finish {
@@ -25,7 +26,11 @@ typedef struct fl_finish {
 /* Adds the bias (parameter 1), what the activation reads and what it saves to the plan. */
 void fl_finish_plan(const fl_finish *f, int rows, fl_layer_plan *out);
 
-/* Turns c->out from the product into y. */
+/* The part of it that the kernel of the product does itself: the bias, and an activation that needs
+ * nothing saved. */
+fl_epilogue fl_finish_epilogue(const fl_finish *f, const fl_layer_call *c);
+
+/* Turns c->out from what the kernel left, product and epilogue, into y. */
 void fl_finish_forward(const fl_finish *f, const fl_layer_call *c);
 
 /* Turns c->dout from the gradient in y into that in z, and adds the gradient of the bias. */

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "frostline/conv.h"
 #include "layer/shape.h"
 
 typedef struct axis { /* one dimension */
@@ -80,11 +81,11 @@ fl_conv fl_window_of(const fl_window *w, fl_shape in) {
     return conv_of(in, &y, &x);
 }
 
-size_t fl_window_work_bytes(const fl_conv *g, int rows) {
+size_t fl_window_work_bytes(const fl_conv *g, int rows, fl_window_work *work) {
     size_t most = 0;
     for (const fl_kernels *const *k = fl_kernels_all(); *k; k++) {
-        size_t work = (*k)->conv_work(g, rows);
-        if (work > most) most = work;
+        size_t floats = work(*k, g, rows);
+        if (floats > most) most = floats;
     }
     return most * sizeof(float);
 }

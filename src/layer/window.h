@@ -20,6 +20,7 @@ bool fl_window_plan(const fl_window *w, fl_shape in, fl_conv *g, fl_layer_plan *
 fl_conv fl_window_of(const fl_window *w, fl_shape in);
 
 /* Bytes of work that a convolution may want, whichever kernels run. */
-size_t fl_window_work_bytes(const fl_conv *g, int rows);
+typedef size_t fl_window_work(const fl_kernels *k, const fl_conv *g, int rows);
+size_t fl_window_work_bytes(const fl_conv *g, int rows, fl_window_work *work);
 
 #endif

@@ -6,32 +6,46 @@
 
 #include "kernel/isa/vec.h"
 
-/* c (rows, NR), rows apart by ldc, = a (blocks, MR, VW) * b (blocks * VW, NR). `rows` is constant
- * where this is inlined. */
-INLINE void micro_rows(const int rows, int blocks, const float *a, const float *b, float *c,
-                       size_t ldc) {
-    vf sum[MR][2];
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
-        sum[r][0] = sum[r][1] = (vf){0};
-        __builtin_prefetch(c + r * ldc, 1);
-        __builtin_prefetch(c + r * ldc + VW, 1);
-    }
+enum { PART = 128 }; /* of a long sum: parts are summed apart, which halves the rounding error */
+
+/* sum (rows, 2 VW) = a (blocks, MR, VW) * b (blocks * VW, NR) */
+INLINE void sum_part(const int rows, int blocks, const float *a, const float *b, vf sum[MR][2]) {
+    UNROLL
+    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vf){0};
     for (; blocks > 0; blocks--, a += (MR - 1) * VW)
 #pragma GCC unroll 4
         for (int k = 0; k < VW; k++, a++, b += NR) {
             vf b0 = load(b), b1 = load(b + VW);
-#pragma GCC unroll 16
+            UNROLL
             for (int r = 0; r < rows; r++) {
                 vf x = splat(a[r * VW]);
                 sum[r][0] += x * b0;
                 sum[r][1] += x * b1;
             }
         }
-#pragma GCC unroll 16
+}
+
+INLINE void store_sum(float *c, vf sum, bool add) {
+    store(c, add ? load(c) + sum : sum);
+}
+
+/* c (rows, NR), rows apart by ldc, = a * b. `rows` is constant where this is inlined. */
+INLINE void micro_rows(const int rows, int blocks, const float *a, const float *b, float *c,
+                       size_t ldc) {
+    UNROLL
     for (int r = 0; r < rows; r++) {
-        store(c + r * ldc, sum[r][0]);
-        store(c + r * ldc + VW, sum[r][1]);
+        __builtin_prefetch(c + r * ldc, 1);
+        __builtin_prefetch(c + r * ldc + VW, 1);
+    }
+    for (int first = 0; first < blocks; first += PART / VW) {
+        int n = min_int(PART / VW, blocks - first);
+        vf sum[MR][2];
+        sum_part(rows, n, a + (size_t)first * MR * VW, b + (size_t)first * VW * NR, sum);
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            store_sum(c + r * ldc, sum[r][0], first > 0);
+            store_sum(c + r * ldc + VW, sum[r][1], first > 0);
+        }
     }
 }
 

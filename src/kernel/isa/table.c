@@ -2,15 +2,12 @@
 #include "kernel/isa/isa.h"
 
 static const fl_conv_algo *const conv[] = {
-    &FL_ISA(fl_conv_winograd4),
-    &FL_ISA(fl_conv_winograd6),
-    &FL_ISA(fl_conv_gemm),
-    &FL_ISA(fl_conv_implicit),
-    &FL_ISA(fl_conv_direct),
-    NULL,
+    &FL_ISA(fl_conv_winograd4), &FL_ISA(fl_conv_winograd6), &FL_ISA(fl_conv_gemm),
+    &FL_ISA(fl_conv_implicit),  &FL_ISA(fl_conv_direct),    NULL,
 };
 
 static const fl_conv_dw_algo *const conv_dw[] = {
+    &FL_ISA(fl_conv_dw_winograd4),
     &FL_ISA(fl_conv_dw_implicit),
     &FL_ISA(fl_conv_dw_direct),
     NULL,
@@ -26,4 +23,6 @@ const fl_isa FL_ISA(fl_isa) = {
     .conv = conv,
     .conv_dw = conv_dw,
     .conv_dx = conv_dx,
+    .depthwise = &FL_ISA(fl_depthwise_vector),
+    .dense = &FL_ISA(fl_dense_stream),
 };

@@ -34,6 +34,7 @@ typedef float vf_memory __attribute__((vector_size(4 * VW), aligned(4), may_alia
 #define INLINE static inline __attribute__((always_inline))
 
 #define UNROLL _Pragma("GCC unroll 16") /* so that small arrays live in registers */
+#define ROLLED _Pragma("GCC unroll 1")
 
 INLINE vf load(const float *p) {
     return *(const vf_memory *)p;
@@ -59,6 +60,14 @@ INLINE void drain(void) {
     _mm_sfence();
 #endif
 }
+/* Keeps v in a register: the compiler would load it anew for each use. */
+#if defined(__AVX512F__)
+#define HOLD(v) __asm__("" : "+v"(v))
+#elif defined(__SSE2__)
+#define HOLD(v) __asm__("" : "+x"(v))
+#else
+#define HOLD(v) ((void)0)
+#endif
 INLINE vf splat(float v) {
     return v - (vf){0};
 }
@@ -127,6 +136,9 @@ static inline int max_int(int a, int b) {
 }
 static inline size_t min_size(size_t a, size_t b) {
     return a < b ? a : b;
+}
+static inline size_t max_size(size_t a, size_t b) {
+    return a > b ? a : b;
 }
 static inline int ceil_div(int a, int b) {
     return (a + b - 1) / b;

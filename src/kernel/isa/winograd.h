@@ -47,6 +47,26 @@ INLINE void output6(const vf m[6], vf y[4]) {
     y[3] = m[5] + (ROOT_HALF / 2 * d1 + 2 * ROOT_2 * d2);
 }
 
+/* The two ends of F(3, 4), for gradients of weights: four outputs' gradients in, three taps out. */
+INLINE void gradient6(const vf g[4], vf u[6]) {
+    vf e1 = (-2.0f / 3) * g[0] + (-1.0f / 3) * g[2], e2 = (1.0f / 6) * g[0] + (1.0f / 3) * g[2];
+    vf o1 = (-2 * ROOT_HALF / 3) * g[1] + (-ROOT_HALF / 3) * g[3];
+    vf o2 = (ROOT_2 / 6) * g[1] + (ROOT_2 / 3) * g[3];
+    u[0] = g[0];
+    u[1] = e1 + o1;
+    u[2] = e1 - o1;
+    u[3] = e2 + o2;
+    u[4] = e2 - o2;
+    u[5] = g[3];
+}
+
+INLINE void taps6(const vf m[6], vf w[3]) {
+    vf s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
+    w[0] = m[0] + (s1 + s2);
+    w[1] = ROOT_HALF * d1 + ROOT_2 * d2;
+    w[2] = m[5] + (0.5f * s1 + 2.0f * s2);
+}
+
 /* ---- eight points: 0, ±1, ±2, ±½, ∞ ---- */
 
 INLINE void input8(const vf d[8], vf v[8]) {

@@ -1,6 +1,5 @@
 /* winograd4.c: F(4×4, 3×3): 36 products for 16 outputs, 4 times fewer than the definition. */
 #include <omp.h>
-#include <stdlib.h>
 
 #include "kernel/isa/isa.h"
 #include "kernel/isa/winograd.h"

@@ -1,6 +1,5 @@
 /* winograd6.c: F(6×6, 3×3): 64 products for 36 outputs, 5.06 times fewer than the definition. */
 #include <omp.h>
-#include <stdlib.h>
 
 #include "kernel/isa/isa.h"
 #include "kernel/isa/winograd.h"

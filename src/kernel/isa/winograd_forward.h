@@ -11,29 +11,36 @@
 #include "kernel/isa/micro.h"
 #include "kernel/isa/tiles.h"
 
-enum { T = M + 2, TT = T * T, PAD = VW };
+enum { T = M + 2, TT = T * T, PAD = VW, BIG_WEIGHTS = 8 << 20, BIG_INPUT = 9 << 19 };
 
 typedef struct shape {
     tiling tiles;
-    int blocks, panels; /* vectors of ci, panels of NR of co */
-    int subs;           /* row blocks (of MR tiles) of a group */
-    size_t frequency;   /* floats of V of one frequency */
-    size_t v, p;        /* floats of V and P of a group */
+    int blocks, panels;    /* vectors of ci, panels of NR of co */
+    int subs;              /* row blocks (of MR tiles) of a group */
+    size_t v_step, p_step; /* floats from a frequency of V, of P to the next */
+    size_t v, p;           /* floats of V and P of a group */
 } shape;
 
-static int tuned(const char *name, int other) {
-    const char *s = getenv(name);
-    return s ? atoi(s) : other;
+/* Row blocks of a group: of 28 tiles, or of up to 56 where the packed weights are larger than what
+ * stays in the cache; few tiles are dealt evenly, and to all threads. */
+static int subs_of(const fl_conv *g, size_t tiles, int threads) {
+    size_t floats = (size_t)TT * g->ci * sizeof(float);
+    bool big = floats * g->co > BIG_WEIGHTS;
+    size_t target = big ? max_size(28, min_size(56, BIG_INPUT / floats)) : 28;
+    if (tiles >= 4 * target * threads) return ceil_div((int)target, MR);
+    size_t groups = max_int(threads, (int)((tiles + target / 2) / target));
+    return max_int(1, ceil_div(ceil_div((int)tiles, (int)groups), MR));
 }
 
-static shape shape_of(const fl_conv *g) {
+static shape shape_of(const fl_conv *g, int rows, int threads) {
     shape s = {.tiles = tiling_of(g, M), .blocks = ceil_div(g->ci, VW)};
     s.panels = ceil_div(g->co, NR);
-    s.subs = tuned("SUBS", 2);
+    s.subs = subs_of(g, tiles_in(s.tiles, rows), threads);
     /* The padding keeps the frequencies of a tile off each other's cache set. */
-    s.frequency = (size_t)s.subs * s.blocks * MR * VW + PAD;
-    s.v = s.frequency * TT;
-    s.p = (size_t)TT * s.subs * MR * NR;
+    s.v_step = (size_t)s.subs * s.blocks * MR * VW + PAD;
+    s.p_step = (size_t)s.subs * MR * NR + PAD;
+    s.v = s.v_step * TT;
+    s.p = s.p_step * TT;
     return s;
 }
 
@@ -41,10 +48,10 @@ static shape shape_of(const fl_conv *g) {
 
 INLINE void pack_vector(const float *w, size_t tap, int n, float *u, size_t frequency) {
     vf mid[T][3];
-    UNROLL
+    ROLLED
     for (int x = 0; x < 3; x++) {
         vf g[3], column[T];
-        UNROLL
+        ROLLED
         for (int y = 0; y < 3; y++) {
             const float *p = w + (y * 3 + x) * tap;
             g[y] = n == VW ? load(p) : load_some(p, n);
@@ -53,7 +60,7 @@ INLINE void pack_vector(const float *w, size_t tap, int n, float *u, size_t freq
         UNROLL
         for (int i = 0; i < T; i++) mid[i][x] = column[i];
     }
-    UNROLL
+    ROLLED
     for (int i = 0; i < T; i++) {
         vf row[T];
         weights1(mid[i], row);
@@ -63,8 +70,7 @@ INLINE void pack_vector(const float *w, size_t tap, int n, float *u, size_t freq
 }
 
 static size_t packed(const fl_conv *g) {
-    shape s = shape_of(g);
-    return (size_t)s.panels * TT * s.blocks * VW * NR;
+    return (size_t)ceil_div(g->co, NR) * TT * ceil_div(g->ci, VW) * VW * NR;
 }
 
 static void pack_row(const fl_conv *g, const float *w, int panel, int c, float *u,
@@ -81,9 +87,8 @@ static void pack_row(const fl_conv *g, const float *w, int panel, int c, float *
 }
 
 static void pack(const fl_conv *g, const float *w, float *to) {
-    shape s = shape_of(g);
-    int depth = s.blocks * VW;
-    size_t frequency = (size_t)depth * NR, rows = (size_t)s.panels * depth;
+    int depth = ceil_div(g->ci, VW) * VW;
+    size_t frequency = (size_t)depth * NR, rows = (size_t)ceil_div(g->co, NR) * depth;
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < rows; r++) {
         int panel = (int)(r / depth), c = (int)(r % depth);
@@ -96,7 +101,7 @@ static void pack(const fl_conv *g, const float *w, float *to) {
 INLINE void transform_vector(const float *x, size_t line, size_t pixel, float *v,
                              size_t frequency) {
     vf mid[T][T];
-    UNROLL
+    ROLLED
     for (int j = 0; j < T; j++) {
         vf d[T], column[T];
         UNROLL
@@ -105,7 +110,7 @@ INLINE void transform_vector(const float *x, size_t line, size_t pixel, float *v
         UNROLL
         for (int i = 0; i < T; i++) mid[i][j] = column[i];
     }
-    UNROLL
+    ROLLED
     for (int i = 0; i < T; i++) {
         vf row[T];
         input1(mid[i], row);
@@ -121,10 +126,10 @@ static void transform_tile(const fl_conv *g, const shape *s, const float *x, til
     for (int b = 0; b < s->blocks; b++, v += MR * VW) {
         int n = min_int(VW, g->ci - b * VW);
         if (d.whole && n == VW) {
-            transform_vector(d.at + b * VW, d.line, d.pixel, v, s->frequency);
+            transform_vector(d.at + b * VW, d.line, d.pixel, v, s->v_step);
         } else {
             window_copy(&d, T, d.at + b * VW, n, edge);
-            transform_vector(edge, T * VW, VW, v, s->frequency);
+            transform_vector(edge, T * VW, VW, v, s->v_step);
         }
     }
 }
@@ -141,42 +146,17 @@ static void transform_group(const fl_conv *g, const shape *s, const float *x, si
     if (n % 2)
         for (int f = 0; f < TT; f++)
             for (int b = 0; b < s->blocks; b++)
-                store(row_of(s, v, n) + f * s->frequency + b * MR * VW, (vf){0});
+                store(row_of(s, v, n) + f * s->v_step + b * MR * VW, (vf){0});
 }
 
 /* ---- product ---- */
 
-/* Brings the input of the next group near while this one's products keep the arithmetic busy: by
- * lines of tiles, and only the pixels that no tile to the left or above has. */
-typedef struct ahead {
-    const float *x;
-    size_t line, end; /* lines of tiles: tile * M + line */
-} ahead;
-
-static void fetch_line(const fl_conv *g, const shape *s, const ahead *a) {
-    tile t = tile_at(s->tiles, a->line / M);
-    int y = t.oy - g->top + 2 + (int)(a->line % M), left = max_int(0, t.ox - g->left + 2);
-    int right = min_int(g->w, t.ox - g->left + T);
-    if (y < 0 || y >= g->h) return;
-    const float *row = a->x + ((size_t)t.n * g->h + y) * g->w * g->ci;
-    const float *from = row + (ptrdiff_t)left * g->ci, *to = row + (ptrdiff_t)right * g->ci;
-    for (; from < to; from += 64 / sizeof *from) __builtin_prefetch(from);
-}
-
-static void fetch_some(const fl_conv *g, const shape *s, ahead *a, size_t lines) {
-    for (; lines > 0 && a->line < a->end; lines--, a->line++) fetch_line(g, s, a);
-}
-
-static void multiply(const fl_conv *g, const shape *s, const float *v, const float *u, int n,
-                     ahead *a, float *p) {
+static void multiply(const shape *s, const float *v, const float *u, int n, float *p) {
     size_t panel = (size_t)s->blocks * VW * NR;
-    size_t lines = (s->subs * MR * M + s->panels * TT - 1) / (s->panels * TT);
-    for (int f = 0; f < TT; f++, v += s->frequency, u += panel, p += (size_t)s->subs * MR * NR) {
-        fetch_some(g, s, a, lines);
+    for (int f = 0; f < TT; f++, v += s->v_step, u += panel, p += s->p_step)
         for (int i = 0; i < n; i += MR)
             micro(min_int(MR, n - i), s->blocks, v + (size_t)i * s->blocks * VW, u,
                   p + (size_t)i * NR, NR);
-    }
 }
 
 /* ---- output ---- */
@@ -200,19 +180,43 @@ INLINE vf finished(const finish *f, vf v) {
     return vmin(f->high, vmax(f->low, v + f->bias));
 }
 
-INLINE void put(const finish *f, float *y, vf v) {
-    if (f->n == VW) {
-        store(y, f->accumulate ? load(y) + v : v);
-    } else {
-        store_some(y, f->accumulate ? load_some(y, f->n) + v : v, f->n);
+/* One row of the output of a tile (pool 1), or the pooled two (pool 2): M / pool vectors. */
+INLINE void output_row(vf mid[][T], int i, const finish *f, const int pool, vf row[M]) {
+    vf y[2][M];
+    UNROLL
+    for (int k = 0; k < pool; k++) output1(mid[i + k], y[k]);
+    UNROLL
+    for (int j = 0; j < M / pool; j++) {
+        vf v = y[0][j];
+        if (pool == 2)
+            v = vmax(vmax(y[0][2 * j], y[0][2 * j + 1]), vmax(y[1][2 * j], y[1][2 * j + 1]));
+        row[j] = finished(f, v);
     }
 }
 
-/* y (M, M) of one tile and vector: what lies within `down` by `across` pixels is stored. */
-INLINE void output_vector(const float *p, size_t frequency, const finish *f, int pool, int down,
-                          int across, float *y, size_t line, size_t pixel) {
-    vf mid[M][T], all[M][M];
-    UNROLL
+typedef struct target { /* where a tile of y goes */
+    float *y;
+    size_t line, pixel;
+    int down, across; /* pixels of it that there are */
+} target;
+
+INLINE void put_row(const target *to, int i, const finish *f, const int n, const vf *row) {
+    float *y = to->y + i * to->line;
+    if (f->n == VW && to->across >= n) {
+        UNROLL
+        for (int j = 0; j < n; j++, y += to->pixel)
+            store(y, f->accumulate ? load(y) + row[j] : row[j]);
+        return;
+    }
+    for (int j = 0; j < n && j < to->across; j++, y += to->pixel)
+        store_some(y, f->accumulate ? load_some(y, f->n) + row[j] : row[j], f->n);
+}
+
+/* One vector of channels of a tile: Aᵀ P A. Pooling comes before what is monotonic. */
+INLINE void output_vector(const float *p, size_t frequency, const finish *f, const int pool,
+                          const target *to) {
+    vf mid[M][T];
+    ROLLED
     for (int j = 0; j < T; j++) {
         vf m[T], column[M];
         UNROLL
@@ -221,34 +225,29 @@ INLINE void output_vector(const float *p, size_t frequency, const finish *f, int
         UNROLL
         for (int i = 0; i < M; i++) mid[i][j] = column[i];
     }
-    UNROLL
-    for (int i = 0; i < M; i++) {
-        output1(mid[i], all[i]);
-        UNROLL
-        for (int j = 0; j < M; j++) all[i][j] = finished(f, all[i][j]);
-    }
-    UNROLL
-    for (int i = 0; i < M; i += pool) UNROLL
-    for (int j = 0; j < M; j += pool) {
-        if (i / pool >= down || j / pool >= across) continue;
-        vf v = all[i][j];
-        if (pool == 2) v = vmax(vmax(v, all[i][j + 1]), vmax(all[i + 1][j], all[i + 1][j + 1]));
-        put(f, y + i / pool * line + j / pool * pixel, v);
+    ROLLED
+    for (int i = 0; i < M / pool; i++) {
+        vf row[M];
+        if (i >= to->down) break;
+        output_row(mid, i * pool, f, pool, row);
+        put_row(to, i, f, M / pool, row);
     }
 }
 
 static void output_tile(const fl_conv *g, const shape *s, const float *p, tile t, int o,
                         const fl_epilogue *e, float *y) {
     int pool = e->pool, h = g->oh / pool, w = g->ow / pool, c = g->co;
-    int down = min_int(M, h - t.oy / pool), across = min_int(M, w - t.ox / pool);
-    size_t frequency = (size_t)s->subs * MR * NR;
-    y += (((size_t)t.n * h + t.oy / pool) * w + t.ox / pool) * c + o;
-    for (int i = 0; i < NR && o + i < c; i += VW) {
+    target to = {.y = y + (((size_t)t.n * h + t.oy / pool) * w + t.ox / pool) * c + o,
+                 .line = (size_t)w * c,
+                 .pixel = c,
+                 .down = h - t.oy / pool,
+                 .across = w - t.ox / pool};
+    for (int i = 0; i < NR && o + i < c; i += VW, to.y += VW) {
         finish f = finish_of(e, o + i, min_int(VW, c - o - i));
         if (pool == 2)
-            output_vector(p + i, frequency, &f, 2, down, across, y + i, (size_t)w * c, c);
+            output_vector(p + i, s->p_step, &f, 2, &to);
         else
-            output_vector(p + i, frequency, &f, 1, down, across, y + i, (size_t)w * c, c);
+            output_vector(p + i, s->p_step, &f, 1, &to);
     }
 }
 
@@ -260,17 +259,20 @@ static bool fits(const fl_conv *g, const fl_epilogue *e) {
 }
 
 static size_t work(const fl_conv *g, int rows) {
-    shape s = shape_of(g);
-    (void)rows;
-    return (s.v + s.p) * omp_get_max_threads();
+    size_t most = 0;
+    for (int threads = 1; threads <= omp_get_max_threads(); threads++) {
+        shape s = shape_of(g, rows, threads);
+        most = max_size(most, (s.v + s.p) * threads);
+    }
+    return most;
 }
 
 static void run_group(const fl_conv *g, const shape *s, const float *x, const float *u,
-                      const fl_epilogue *e, size_t first, int n, ahead a, float *y, float *v) {
+                      const fl_epilogue *e, size_t first, int n, float *y, float *v) {
     float *p = v + s->v;
     transform_group(g, s, x, first, n, v);
     for (int c = 0; c < s->panels; c++, u += (size_t)TT * s->blocks * VW * NR) {
-        multiply(g, s, v, u, n, &a, p);
+        multiply(s, v, u, n, p);
         for (int i = 0; i < n; i++)
             output_tile(g, s, p + (size_t)i * NR, tile_at(s->tiles, first + i), c * NR, e, y);
     }
@@ -278,23 +280,21 @@ static void run_group(const fl_conv *g, const shape *s, const float *x, const fl
 
 static void run(const fl_conv *g, int rows, const float *x, const float *u, const fl_epilogue *e,
                 float *y, float *scratch) {
-    shape s = shape_of(g);
+    int threads = omp_get_max_threads();
+    shape s = shape_of(g, rows, threads);
     size_t tiles = tiles_in(s.tiles, rows), group = (size_t)s.subs * MR;
     size_t groups = (tiles + group - 1) / group;
-#pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < groups; i++) {
-        size_t first = i * group, n = min_size(group, tiles - first);
-        size_t next = min_size(first + group * omp_get_num_threads(), tiles);
-        ahead a = {x, next * M, min_size(next + group, tiles) * M};
-        if (getenv("NOPRE")) a.end = 0;
-        run_group(g, &s, x, u, e, first, (int)n, a, y,
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (size_t i = 0; i < groups; i++)
+        run_group(g, &s, x, u, e, i * group, (int)min_size(group, tiles - i * group), y,
                   scratch + (s.v + s.p) * omp_get_thread_num());
-    }
 }
 
+/* Products, transforms (by measurement), and the packed weights read for each group. */
 static double cost(const fl_conv *g, int rows) {
-    shape s = shape_of(g);
+    shape s = shape_of(g, rows, 1);
     double tiles = (double)tiles_in(s.tiles, rows), ci = s.blocks * VW, co = s.panels * NR;
-    double products = 2 * TT * ci * co * tiles, transforms = 60.0 * TT * (ci + co) * tiles;
-    return (products + transforms) / 100e9;
+    double groups = tiles / (s.subs * MR) + 1;
+    return TT * ((tiles + 2 * groups) * ci * co * 2e-11 + tiles * (ci * 12e-11 + co * 8e-11) +
+                 groups * ci * co * 2e-10);
 }
