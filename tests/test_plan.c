@@ -65,7 +65,7 @@ typedef struct net {
     fl_model *m;
     fl_freeze *freeze;
     fl_plan *p;
-    float *weights[3], *gradients;
+    float *weights[3], *gradients, *packed;
     fl_engine *e;
 } net;
 
@@ -85,7 +85,7 @@ static void one_rank(void *context, double *v, size_t count) {
     (void)context, (void)v, (void)count;
 }
 
-static void open_net(net *n, const char *freeze, int bucket_bytes) {
+static void open_net_with(net *n, const char *freeze, int bucket_bytes, const fl_kernels *kernels) {
     fl_model_conf conf;
     fl_freeze_conf rules;
     char *text = fl_format("%sfreeze: %s\n", net_text, freeze);
@@ -104,17 +104,28 @@ static void open_net(net *n, const char *freeze, int bucket_bytes) {
                       .batch_size = ROWS,
                       .accumulation = 1,
                       .bucket_bytes = (size_t)bucket_bytes,
-                      .optimizer_slots = 2};
+                      .optimizer_slots = 2,
+                      .kernels = kernels};
     assert_int_equal(fl_plan_open(n->m, &c, &n->p), FL_OK);
     place_values(n);
     n->gradients = fl_alloc(n->p->n_trainable * sizeof(float));
-    fl_engine_conf e = {
-        .kernels = &fl_kernels_reference, .gradients = n->gradients, .sum = one_rank, .seed = 3};
+    n->packed = fl_alloc_pages(fl_plan_packed_floats(n->p) * sizeof(float));
+    fl_plan_pack(n->p, n->packed);
+    fl_engine_conf e = {.kernels = kernels,
+                        .packed = n->packed,
+                        .gradients = n->gradients,
+                        .sum = one_rank,
+                        .seed = 3};
     assert_int_equal(fl_engine_open(n->p, &e, &n->e), FL_OK);
+}
+
+static void open_net(net *n, const char *freeze, int bucket_bytes) {
+    open_net_with(n, freeze, bucket_bytes, &fl_kernels_reference);
 }
 
 static void close_net(net *n) {
     fl_engine_close(n->e);
+    fl_free_pages(n->packed, fl_plan_packed_floats(n->p) * sizeof(float));
     fl_plan_close(n->p);
     fl_freeze_close(n->freeze);
     fl_model_close(n->m);
@@ -261,6 +272,7 @@ static void buckets_are_ready_when_said(void **state) {
     open_net(&n, "{}", 64);
     fl_engine_close(n.e);
     fl_engine_conf e = {.kernels = &fl_kernels_reference,
+                        .packed = n.packed,
                         .gradients = n.gradients,
                         .sum = one_rank,
                         .ready = ready,
@@ -284,6 +296,26 @@ static void no_rows_no_gradient(void **state) {
     close_net(&n);
 }
 
+/* Whatever runs the static part, in whatever parts and fused as it may be: the logits are those of
+ * the reference. */
+static void static_part_is_the_same(void **state) {
+    (void)state;
+    float x[ROWS * 72], expected[ROWS * 3];
+    fill(x, ROWS * 72, 5);
+    for (const fl_kernels *const *k = fl_kernels_all(); *k; k++)
+        for (int rows = 1; rows <= ROWS; rows++) {
+            net n;
+            open_net_with(&n, "{layers: [d1], until: drop}", 1 << 20, *k);
+            fl_batch b = batch(rows, x);
+            const float *logits = fl_engine_forward(n.e, &b, false, 1);
+            if (*k == &fl_kernels_reference && rows == 1) memset(expected, 0, sizeof expected);
+            if (*k == &fl_kernels_reference)
+                memcpy(expected, logits, (size_t)rows * 3 * sizeof(float));
+            for (int i = 0; i < rows * 3; i++) assert_true(fabsf(logits[i] - expected[i]) < 1e-4f);
+            close_net(&n);
+        }
+}
+
 static void wire_bytes(void **state) {
     (void)state;
     fl_plan p = {.conf = {.np = 4}};
@@ -301,6 +333,7 @@ int main(void) {
         cmocka_unit_test(buckets_cut_the_payload),
         cmocka_unit_test(buckets_are_ready_when_said),
         cmocka_unit_test(no_rows_no_gradient),
+        cmocka_unit_test(static_part_is_the_same),
         cmocka_unit_test(wire_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,26 @@ typedef struct fl_dense {
     void (*backward_weights)(int rows, int in, int out, const float *x, const float *dy, float *dw);
 } fl_dense;
 
+typedef struct fl_adam_step { /* the numbers of one step of Adam */
+    float scale;              /* on the gradient */
+    float l2;                 /* · w, added to the gradient */
+    float fade;               /* · w, taken off the weight */
+    float keep_1, keep_2, new_1, new_2, rate, unbias, epsilon;
+} fl_adam_step;
+
+/* What is done to each number by itself, where that is faster than the plain loop. */
+typedef struct fl_each {
+    /* g = scale gradient + l2 w; m = keep_1 m + new_1 g; v = keep_2 v + new_2 g²;
+     * w -= fade w + rate m / (√v unbias + epsilon); each number's result is the same wherever in
+     * the array it lies */
+    void (*adam)(const fl_adam_step *s, size_t n, float *w, const float *gradient, float *m,
+                 float *v);
+    /* The largest of each window that has at least one pixel, (rows, oh, ow, ci); tap, if wanted:
+     * which it was, ky * kw + kx, the first of equals. NaN counts as the largest. */
+    bool (*fits_max_pool)(const fl_conv *g);
+    void (*max_pool)(const fl_conv *g, int rows, const float *x, float *y, uint16_t *tap);
+} fl_each;
+
 typedef struct fl_isa {
     const char *name;                /* "baseline", "avx2", "avx512" */
     const fl_conv_algo *const *conv; /* NULL-terminated, as the others */
@@ -83,6 +103,7 @@ typedef struct fl_isa {
     const fl_conv_algo *const *conv_dx;
     const fl_depthwise *depthwise; /* NULL in the reference, as the next */
     const fl_dense *dense;
+    const fl_each *each;
 } fl_isa;
 
 /* All sets that this machine and this build have, best last; NULL-terminated. */
@@ -111,6 +132,9 @@ void fl_conv_rotate(const fl_conv *g, const float *w, float *out);
 
 /* e's bias and activation on y (rows, n); not its pool. */
 void fl_epilogue_apply(const fl_epilogue *e, size_t rows, size_t n, float *y);
+
+/* Floats of scratch that an algorithm wants for any number of rows up to `rows`. */
+size_t fl_conv_algo_work(const fl_conv_algo *a, const fl_conv *g, int rows);
 
 /* Floats of work that any of the three convolution calls wants for up to `rows` rows. */
 size_t fl_kernels_conv_work(const fl_kernels *k, const fl_conv *g, int rows);

@@ -95,24 +95,6 @@ enum {
     FL_LAYER_STATISTICS = 2, /* uses the batch's statistics while training: batch_norm */
 };
 
-typedef struct fl_layer_ops {
-    const char *name; /* "conv2d" */
-    const char *help;
-    unsigned traits;
-    int min_in, max_in;
-    size_t conf_size;
-    const fl_field *fields;
-    /* Pure. rows: the most that a call will bring. False: out->error says why. */
-    bool (*plan)(const void *conf, const fl_shape *in, int n_in, int rows, fl_layer_plan *out);
-    void (*forward)(const fl_layer_call *c);
-    void (*backward)(const fl_layer_call *c);
-    const fl_layer_example *examples; /* ended by options NULL */
-} fl_layer_ops;
-
-/* By name, or NULL; and all of them, NULL-terminated. */
-const fl_layer_ops *fl_layer_find(const char *name);
-const fl_layer_ops *const *fl_layers_all(void);
-
 typedef enum fl_activation {
     FL_ACT_LINEAR,
     FL_ACT_RELU,
@@ -125,6 +107,43 @@ typedef enum fl_activation {
     FL_ACT_SOFTMAX,
 } fl_activation;
 #define FL_ACT_CHOICES "linear|relu|relu6|leaky_relu|sigmoid|tanh|gelu|silu|softmax"
+
+/* What a layer is to a neighbour that may do its work along with its own, where nothing learns. */
+typedef enum fl_fusion_kind {
+    FL_FUSION_NONE,
+    FL_FUSION_CONV,       /* weight, bias and activation over `geometry` */
+    FL_FUSION_DEPTHWISE,  /* likewise, channel by channel */
+    FL_FUSION_AFFINE,     /* batch norm on its running statistics */
+    FL_FUSION_ACTIVATION, /* `activation` alone */
+    FL_FUSION_POOL,       /* the largest of each window of `geometry` */
+} fl_fusion_kind;
+
+typedef struct fl_fusion {
+    fl_fusion_kind kind;
+    fl_conv geometry;
+    bool use_bias;
+    fl_activation activation;
+    double epsilon;
+} fl_fusion;
+
+typedef struct fl_layer_ops {
+    const char *name; /* "conv2d" */
+    const char *help;
+    unsigned traits;
+    int min_in, max_in;
+    size_t conf_size;
+    const fl_field *fields;
+    /* Pure. rows: the most that a call will bring. False: out->error says why. */
+    bool (*plan)(const void *conf, const fl_shape *in, int n_in, int rows, fl_layer_plan *out);
+    void (*forward)(const fl_layer_call *c);
+    void (*backward)(const fl_layer_call *c);
+    fl_fusion (*fusion)(const void *conf, fl_shape in); /* NULL: it is never fused */
+    const fl_layer_example *examples;                   /* ended by options NULL */
+} fl_layer_ops;
+
+/* By name, or NULL; and all of them, NULL-terminated. */
+const fl_layer_ops *fl_layer_find(const char *name);
+const fl_layer_ops *const *fl_layers_all(void);
 
 /* The activation that a layer with these options ends in, as a pointer into conf (so that a final
  * softmax can be fused with the loss by setting it to linear); NULL if the layer has none. */

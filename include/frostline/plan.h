@@ -40,6 +40,7 @@ typedef struct fl_memory {                         /* bytes, per rank unless sai
     size_t trainable, gradients, optimizer, state; /* parameters and what belongs to them */
     size_t activations;   /* one arena: outputs, their gradients, what is saved, scratch */
     size_t frozen_shared; /* per node */
+    size_t packed_shared; /* per node: frozen weights as the static part's kernels want them */
     size_t reducer;       /* scratch of the reduction */
 } fl_memory;
 
@@ -48,7 +49,8 @@ typedef struct fl_plan_conf {
     int64_t batch_size; /* global */
     int64_t accumulation;
     size_t bucket_bytes;
-    int optimizer_slots;   /* floats of state per trainable parameter */
+    int optimizer_slots;       /* floats of state per trainable parameter */
+    const fl_kernels *kernels; /* that will run it; NULL: the plain ones, nothing is fused */
     size_t reducer_floats; /* scratch of the reducer, per float of the largest bucket or so; may be
                               0 */
 } fl_plan_conf;
@@ -86,7 +88,16 @@ uint64_t fl_plan_hash(
  */
 char *fl_plan_text(const fl_plan *p);
 
+/* Name of what runs a layer: "winograd4", … for a convolution; "" for the layer's own way; "fused"
+ * where the layer before does its work. Static layers only. */
+const char *fl_plan_algorithm(const fl_plan *p, int layer);
+
 /* ---- running it ---- */
+
+/* Floats of the static part's packed weights, and packing them from the parameters' values as they
+ * are now. */
+size_t fl_plan_packed_floats(const fl_plan *p);
+void fl_plan_pack(const fl_plan *p, float *packed);
 
 typedef struct fl_batch fl_batch;
 
@@ -94,6 +105,7 @@ typedef struct fl_engine fl_engine; /* a plan with its memory */
 
 typedef struct fl_engine_conf {
     const fl_kernels *kernels;
+    const float *packed;                             /* fl_plan_pack; borrowed */
     float *gradients;                                /* the trainable region's twin; borrowed */
     void (*sum)(void *context, double *v, size_t n); /* over all ranks */
     void (*ready)(void *context, int bucket); /* a bucket's gradient is complete; may be NULL */

@@ -58,7 +58,7 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-size_t fl_kernels_conv_work(const fl_kernels *k, const fl_conv *g, int rows) {
+static size_t work_for(const fl_kernels *k, const fl_conv *g, int rows) {
     size_t most = k->conv_work(g, rows);
     const fl_conv_algo *forward = forward_algo(k, g, rows, &plain);
     adjoint data = data_algo(k, g, rows);
@@ -68,6 +68,22 @@ size_t fl_kernels_conv_work(const fl_kernels *k, const fl_conv *g, int rows) {
         most = larger(most, data.algo->packed(&data.g) + (data.rotate ? weight_floats(g) : 0) +
                                 data.algo->work(&data.g, rows));
     if (weights) most = larger(most, weights->work(g, rows));
+    return most;
+}
+
+/* Fewer rows may want more: another algorithm, or another cut of the work. Beyond a few thousand
+ * all cuts are alike. */
+enum { ALL_ALIKE = 4096 };
+
+size_t fl_kernels_conv_work(const fl_kernels *k, const fl_conv *g, int rows) {
+    size_t most = work_for(k, g, rows);
+    for (int r = 1; r < rows && r <= ALL_ALIKE; r++) most = larger(most, work_for(k, g, r));
+    return most;
+}
+
+size_t fl_conv_algo_work(const fl_conv_algo *a, const fl_conv *g, int rows) {
+    size_t most = a->work(g, rows);
+    for (int r = 1; r < rows && r <= ALL_ALIKE; r++) most = larger(most, a->work(g, r));
     return most;
 }
 

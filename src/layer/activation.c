@@ -40,6 +40,12 @@ static void backward(const fl_layer_call *c) {
     fl_add_to(c->din[0], c->dout, size);
 }
 
+static fl_fusion fusion(const void *options, fl_shape in) {
+    const conf *o = options;
+    (void)in;
+    return (fl_fusion){.kind = FL_FUSION_ACTIVATION, .activation = o->activation};
+}
+
 static const fl_layer_example examples[] = {
     {"{activation: linear}", 1, {{1, {4}}}, false},
     {"{activation: relu}", 1, {{3, {2, 3, 2}}}, false},
@@ -66,5 +72,6 @@ const fl_layer_ops fl_layer_activation_only = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .fusion = fusion,
     .examples = examples,
 };

@@ -230,6 +230,12 @@ static void backward(const fl_layer_call *c) {
     (c->training ? backward_training : backward_fixed)(c, n);
 }
 
+static fl_fusion fusion(const void *options, fl_shape in) {
+    const conf *o = options;
+    (void)in;
+    return (fl_fusion){.kind = FL_FUSION_AFFINE, .epsilon = o->epsilon};
+}
+
 static const fl_layer_example examples[] = {
     {"{}", 1, {{3, {3, 4, 2}}}, false},
     {"{epsilon: 0.1, momentum: 0.5}", 1, {{1, {5}}}, false},
@@ -250,5 +256,6 @@ const fl_layer_ops fl_layer_batch_norm = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .fusion = fusion,
     .examples = examples,
 };

@@ -85,6 +85,17 @@ static void backward(const fl_layer_call *c) {
                                       c->work);
 }
 
+static fl_fusion fusion(const void *options, fl_shape in) {
+    const conf *o = options;
+    fl_window w = window(o);
+    fl_fusion f = {.kind = FL_FUSION_CONV,
+                   .geometry = fl_window_of(&w, in),
+                   .use_bias = o->finish.use_bias,
+                   .activation = o->finish.activation};
+    f.geometry.co = (int)o->filters;
+    return f;
+}
+
 static const fl_layer_example examples[] = {
     {"{filters: 3, kernel_size: 3}", 1, {{3, {5, 6, 2}}}, false},
     {"{filters: 2, kernel_size: 3, padding: same, activation: relu}", 1, {{3, {4, 5, 3}}}, false},
@@ -119,5 +130,6 @@ const fl_layer_ops fl_layer_conv2d = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .fusion = fusion,
     .examples = examples,
 };

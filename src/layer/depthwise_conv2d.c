@@ -88,6 +88,17 @@ static void backward(const fl_layer_call *c) {
                                            c->din[0]);
 }
 
+static fl_fusion fusion(const void *options, fl_shape in) {
+    const conf *o = options;
+    fl_window w = window(o);
+    fl_fusion f = {.kind = FL_FUSION_DEPTHWISE,
+                   .geometry = fl_window_of(&w, in),
+                   .use_bias = o->finish.use_bias,
+                   .activation = o->finish.activation};
+    f.geometry.co = f.geometry.ci * (int)o->depth_multiplier;
+    return f;
+}
+
 static const fl_layer_example examples[] = {
     {"{kernel_size: 3}", 1, {{3, {5, 6, 3}}}, false},
     {"{kernel_size: 3, padding: same, activation: relu6}", 1, {{3, {4, 5, 2}}}, false},
@@ -113,5 +124,6 @@ const fl_layer_ops fl_layer_depthwise_conv2d = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .fusion = fusion,
     .examples = examples,
 };

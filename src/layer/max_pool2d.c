@@ -73,6 +73,10 @@ static void backward(const fl_layer_call *c) {
         scatter(&g, c->dout + n * size, (const tap *)c->saved + n * size, c->din[0] + n * image);
 }
 
+static fl_fusion fusion(const void *options, fl_shape in) {
+    return (fl_fusion){.kind = FL_FUSION_POOL, .geometry = fl_pool_of(options, in)};
+}
+
 static const fl_layer_example examples[] = {
     {"{}", 1, {{3, {4, 6, 2}}}, false},
     {"{pool_size: 2}", 1, {{3, {5, 7, 3}}}, false},
@@ -103,5 +107,6 @@ const fl_layer_ops fl_layer_max_pool2d = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .fusion = fusion,
     .examples = examples,
 };

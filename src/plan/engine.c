@@ -120,16 +120,58 @@ static void set_rows(fl_engine *e, int l, const fl_batch *b, bool training, int6
         if (layer->in[i] == FL_MODEL_INPUT) c->in[i] = b->x;
 }
 
-static void run_layers(fl_engine *e, const fl_batch *b, int from, int to, bool training,
-                       int64_t epoch) {
-    for (int k = from; k < to; k++) {
+static void run_live(fl_engine *e, const fl_batch *b, bool training, int64_t epoch) {
+    for (int k = e->p->schedule->n_static; k < e->p->schedule->n; k++) {
         int l = e->p->schedule->order[k];
         set_rows(e, l, b, training, epoch);
         e->p->model->layer[l].ops->forward(&e->forward[l]);
     }
 }
 
-/* ---- the static part: run, or taken from the features ---- */
+/* ---- the static part: inference, a few rows at a time ---- */
+
+/* Row `first` of l's output, which is kept for all rows of the call, or for those of this part
+ * alone. */
+static float *part_output(const fl_engine *e, int l, int first) {
+    float *out = address(e, e->p->schedule->at[l].out);
+    return fl_schedule_whole(e->p, l)
+               ? out + (size_t)first * fl_shape_size(e->p->model->layer[l].shape)
+               : out;
+}
+
+static const float *part_input(const fl_engine *e, int from, const fl_batch *part, int first) {
+    return from == FL_MODEL_INPUT ? part->x : part_output(e, from, first);
+}
+
+static void run_static_layer(fl_engine *e, int l, const fl_batch *part, int first) {
+    const struct fl_schedule *s = e->p->schedule;
+    const fl_model_layer *layer = &e->p->model->layer[l];
+    fl_layer_call *c = &e->forward[l];
+    if (s->chain_of[l] >= 0) {
+        const fl_chain *chain = &s->chain[s->chain_of[l]];
+        fl_chain_run(chain, e->conf.kernels, part->rows, part_input(e, layer->in[0], part, first),
+                     e->conf.packed, part_output(e, chain->tail, first), c->work);
+        return;
+    }
+    set_rows(e, l, part, false, 1);
+    for (int i = 0; i < layer->n_in; i++) c->in[i] = part_input(e, layer->in[i], part, first);
+    c->out = part_output(e, l, first);
+    layer->ops->forward(c);
+}
+
+static void run_static_rows(fl_engine *e, const fl_batch *b) {
+    const struct fl_schedule *s = e->p->schedule;
+    size_t width = fl_shape_size(e->p->model->input);
+    for (int first = 0; first < b->rows; first += s->static_rows) {
+        fl_batch part = *b;
+        int left = b->rows - first;
+        part.rows = left < s->static_rows ? left : s->static_rows;
+        part.x = b->x + (size_t)first * width;
+        for (int k = 0; k < s->n_static; k++) run_static_layer(e, s->order[k], &part, first);
+    }
+}
+
+/* ---- features: the static part, run once ---- */
 
 typedef enum { STORE, LOAD } direction;
 
@@ -168,13 +210,12 @@ static fl_batch gather(fl_engine *e, const fl_batch *b, int n) {
     return part;
 }
 
-static void run_static(fl_engine *e, const fl_batch *b, int64_t epoch) {
-    int n_static = e->p->schedule->n_static;
+static void run_static(fl_engine *e, const fl_batch *b) {
     int missing = e->features ? find_missing(e, b) : b->rows;
     if (missing > 0) {
         bool all = missing == b->rows;
         fl_batch part = all ? *b : gather(e, b, missing);
-        run_layers(e, &part, 0, n_static, false, epoch);
+        run_static_rows(e, &part);
         for (int i = 0; e->features && i < missing; i++) {
             int64_t sample = b->sample[e->missing[i]];
             move_row(e, i, sample, STORE);
@@ -189,9 +230,9 @@ const float *fl_engine_forward(fl_engine *e, const fl_batch *b, bool training, i
     const struct fl_schedule *s = e->p->schedule;
     FL_CHECK(b->rows <= e->p->rows, "%d rows where %d were planned", b->rows, e->p->rows);
     double start = fl_clock();
-    run_static(e, b, epoch);
+    run_static(e, b);
     double middle = fl_clock();
-    run_layers(e, b, s->n_static, s->n, training, epoch);
+    run_live(e, b, training, epoch);
     e->static_seconds += middle - start;
     e->forward_seconds += fl_clock() - middle;
     return address(e, s->at[e->p->model->n_layers - 1].out);

@@ -44,6 +44,7 @@ static void count_memory(fl_plan *p) {
         .state = p->n_state * sizeof(float),
         .activations = p->schedule->arena_bytes,
         .frozen_shared = p->n_frozen * sizeof(float),
+        .packed_shared = p->schedule->packed_floats * sizeof(float),
         .reducer = p->conf.reducer_floats * sizeof(float),
     };
 }
@@ -76,6 +77,26 @@ void fl_plan_close(fl_plan *p) {
     fl_free(p->place);
     fl_schedule_close(p->schedule);
     fl_free(p);
+}
+
+size_t fl_plan_packed_floats(const fl_plan *p) {
+    return p->schedule->packed_floats;
+}
+
+void fl_plan_pack(const fl_plan *p, float *packed) {
+    for (int i = 0; i < p->schedule->n_chains; i++)
+        fl_chain_pack(&p->schedule->chain[i], p->model, packed);
+}
+
+const char *fl_plan_algorithm(const fl_plan *p, int layer) {
+    const struct fl_schedule *s = p->schedule;
+    for (int i = 0; i < s->n_chains; i++) {
+        const fl_chain *c = &s->chain[i];
+        if (c->head == layer) return c->algo ? c->algo->name : "depthwise";
+        for (int k = 0; k < c->n_members; k++)
+            if (c->member[k] == layer) return "fused";
+    }
+    return "";
 }
 
 size_t fl_plan_payload_bytes(const fl_plan *p) {

@@ -25,16 +25,58 @@ static int backward_tick(const builder *b, int l) {
     return 2 * b->s->n - b->rank[l];
 }
 
+int fl_schedule_output(const struct fl_schedule *s, int l) {
+    return s->chain_of[l] < 0 ? l : s->chain[s->chain_of[l]].tail;
+}
+
+bool fl_schedule_whole(const fl_plan *p, int l) {
+    return !p->model->layer[l].is_static || p->layer[l].frost_line || l == p->model->n_layers - 1;
+}
+
+/* What is behind the head of a chain runs with it and is passed over. */
+static void start_chain(builder *b, int head, bool *inside) {
+    struct fl_schedule *s = b->s;
+    fl_chain *c = &s->chain[s->n_chains];
+    if (!fl_chain_make(b->p, head, b->p->rows, c)) return;
+    s->packed_floats += fl_chain_place(c, s->packed_floats);
+    s->chain_of[head] = s->n_chains++;
+    for (int i = 0; i < c->n_members; i++) {
+        inside[c->member[i]] = true;
+        b->rank[c->member[i]] = b->rank[head];
+    }
+}
+
+static void order_layer(builder *b, int l, bool *inside) {
+    if (inside[l]) return;
+    b->rank[l] = b->s->n;
+    b->s->order[b->s->n++] = l;
+    b->s->chain_of[l] = -1;
+    if (layer_of(b, l)->is_static) start_chain(b, l, inside);
+}
+
 static void order_layers(builder *b) {
     const fl_model *m = b->p->model;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int l = 0; l < m->n_layers; l++) {
-            if (m->layer[l].is_static != (pass == 0)) continue;
-            b->rank[l] = b->s->n;
-            b->s->order[b->s->n++] = l;
-        }
-        if (pass == 0) b->s->n_static = b->s->n;
+    bool *inside = fl_alloc((size_t)m->n_layers * sizeof *inside);
+    for (int l = 0; l < m->n_layers; l++)
+        if (m->layer[l].is_static) order_layer(b, l, inside);
+    b->s->n_static = b->s->n;
+    for (int l = 0; l < m->n_layers; l++)
+        if (!m->layer[l].is_static) order_layer(b, l, inside);
+    fl_free(inside);
+}
+
+/* Few enough rows that the largest static output fits a few dozen megabytes: it is soon read again,
+ * and no rank holds more of what nobody will ever go back through. */
+static void choose_static_rows(builder *b) {
+    const size_t target = (size_t)40 << 20;
+    size_t largest = 1;
+    for (int k = 0; k < b->s->n_static; k++) {
+        int l = fl_schedule_output(b->s, b->s->order[k]);
+        size_t bytes = fl_shape_size(layer_of(b, l)->shape) * sizeof(float);
+        if (bytes > largest) largest = bytes;
     }
+    size_t rows = target / largest ? target / largest : 1;
+    b->s->static_rows = rows < (size_t)b->p->rows ? (int)rows : b->p->rows;
 }
 
 /* What the backward call of a layer reads, given what is wanted of it; nothing where it is not
@@ -57,7 +99,7 @@ static void find_readers(builder *b) {
     for (int k = 0; k < b->s->n; k++) {
         int l = b->s->order[k];
         const fl_model_layer *layer = layer_of(b, l);
-        extend(&b->last_reader[l], forward_tick(b, l));
+        extend(&b->last_reader[fl_schedule_output(b->s, l)], forward_tick(b, l));
         if (reads(b, l) & FL_READS_OUTPUT) extend(&b->last_reader[l], backward_tick(b, l));
         for (int i = 0; i < layer->n_in; i++) {
             int from = layer->in[i];
@@ -75,10 +117,14 @@ static void add_block(builder *b, size_t bytes, int from, int to, size_t *where)
     if (bytes > 0) b->block[b->n_blocks++] = (fl_block){bytes, 0, from, to, where};
 }
 
+static int rows_of(const builder *b, int l) {
+    return fl_schedule_whole(b->p, l) ? b->p->rows : b->s->static_rows;
+}
+
 static size_t output_bytes(builder *b, int l) {
     size_t bytes;
     if (__builtin_mul_overflow(fl_shape_size(layer_of(b, l)->shape),
-                               sizeof(float) * (size_t)b->p->rows, &bytes))
+                               sizeof(float) * (size_t)rows_of(b, l), &bytes))
         b->overflow = true;
     return b->overflow ? 0 : bytes;
 }
@@ -97,20 +143,34 @@ static void add_gradient_blocks(builder *b, int l, const fl_layer_plan *lp) {
     add_block(b, lp->work_bytes, backward, backward, &at->backward_work);
 }
 
-static void add_blocks(builder *b, int l) {
+static fl_layer_plan plan_again(const builder *b, int l, int rows) {
     const fl_model *m = b->p->model;
     const fl_model_layer *layer = &m->layer[l];
     fl_shape in[FL_MAX_INPUTS];
     fl_layer_plan lp = {0};
     for (int i = 0; i < layer->n_in; i++)
         in[i] = layer->in[i] == FL_MODEL_INPUT ? m->input : m->layer[layer->in[i]].shape;
-    bool fine = layer->ops->plan(layer->conf, in, layer->n_in, b->p->rows, &lp);
+    bool fine = layer->ops->plan(layer->conf, in, layer->n_in, rows, &lp);
     FL_CHECK(fine, "layer '%s' planned before, and now: %s", layer->name, lp.error);
-    fl_layer_memory *at = &b->s->at[l];
-    at->dout = at->saved = at->backward_work = FL_NOWHERE;
-    add_block(b, output_bytes(b, l), forward_tick(b, l), b->last_reader[l], &at->out);
-    add_block(b, lp.work_bytes, forward_tick(b, l), forward_tick(b, l), &at->forward_work);
-    if (layer->wants_gradient) add_gradient_blocks(b, l, &lp);
+    return lp;
+}
+
+/* Static rows come in parts, each from tick 0 on: what all parts leave lives as long as the parts
+ * run. */
+static void add_static_blocks(builder *b, int l) {
+    int chain = b->s->chain_of[l], out = fl_schedule_output(b->s, l), tick = forward_tick(b, l);
+    size_t work = chain >= 0 ? fl_chain_work(&b->s->chain[chain], b->s->static_rows) * sizeof(float)
+                             : plan_again(b, l, b->s->static_rows).work_bytes;
+    add_block(b, output_bytes(b, out), fl_schedule_whole(b->p, out) ? 0 : tick, b->last_reader[out],
+              &b->s->at[out].out);
+    add_block(b, work, tick, tick, &b->s->at[l].forward_work);
+}
+
+static void add_live_blocks(builder *b, int l) {
+    fl_layer_plan lp = plan_again(b, l, b->p->rows);
+    add_block(b, output_bytes(b, l), forward_tick(b, l), b->last_reader[l], &b->s->at[l].out);
+    add_block(b, lp.work_bytes, forward_tick(b, l), forward_tick(b, l), &b->s->at[l].forward_work);
+    if (layer_of(b, l)->wants_gradient) add_gradient_blocks(b, l, &lp);
 }
 
 fl_status fl_schedule_open(const fl_plan *p, struct fl_schedule **out) {
@@ -118,13 +178,20 @@ fl_status fl_schedule_open(const fl_plan *p, struct fl_schedule **out) {
     struct fl_schedule *s = fl_alloc(sizeof *s);
     s->order = fl_alloc(n * sizeof *s->order);
     s->at = fl_alloc(n * sizeof *s->at);
+    s->chain = fl_alloc(n * sizeof *s->chain);
+    s->chain_of = fl_alloc(n * sizeof *s->chain_of);
     builder b = {.p = p, .s = s};
     b.rank = fl_alloc(n * sizeof(int));
     b.last_reader = fl_alloc(n * sizeof(int));
     b.block = fl_alloc(5 * n * sizeof *b.block);
     order_layers(&b);
+    choose_static_rows(&b);
     find_readers(&b);
-    for (int k = 0; k < s->n; k++) add_blocks(&b, s->order[k]);
+    for (size_t l = 0; l < n; l++)
+        s->at[l] = (fl_layer_memory){FL_NOWHERE, FL_NOWHERE, FL_NOWHERE,
+                                     FL_NOWHERE, FL_NOWHERE, s->at[l].zeroed_by};
+    for (int k = 0; k < s->n; k++)
+        (k < s->n_static ? add_static_blocks : add_live_blocks)(&b, s->order[k]);
     s->arena_bytes = fl_blocks_place(b.block, b.n_blocks);
     fl_free(b.rank);
     fl_free(b.last_reader);
@@ -142,5 +209,7 @@ void fl_schedule_close(struct fl_schedule *s) {
     if (!s) return;
     fl_free(s->order);
     fl_free(s->at);
+    fl_free(s->chain);
+    fl_free(s->chain_of);
     fl_free(s);
 }

@@ -2,7 +2,7 @@
 #ifndef FROSTLINE_PLAN_SCHEDULE_H
 #define FROSTLINE_PLAN_SCHEDULE_H
 
-#include "frostline/plan.h"
+#include "plan/fuse.h"
 
 #define FL_NOWHERE SIZE_MAX
 
@@ -15,9 +15,18 @@ typedef struct fl_layer_memory { /* bytes from the arena's start, or FL_NOWHERE 
 struct fl_schedule {
     int n, n_static; /* layers that run; order[0 … n_static) are static, the others live */
     int *order;      /* forward; backward is the live part reversed */
+    int static_rows; /* rows that the static part works through at a time */
     fl_layer_memory *at;
+    fl_chain *chain;         /* static layers that run as one, in place of their head */
+    int n_chains, *chain_of; /* layer → its chain, if it is the head of one, or -1 */
+    size_t packed_floats;    /* of the chains' weights */
     size_t arena_bytes;
 };
+
+/* The layer whose output the run of layer l (of order) leaves. */
+int fl_schedule_output(const struct fl_schedule *s, int l);
+/* Whether l's output is kept for all rows of a call: it crosses the frost line, or is the net's. */
+bool fl_schedule_whole(const fl_plan *p, int l);
 
 /* Orders the layers and places their memory for p->rows rows. FL_ERR_IO if a size overflows. */
 fl_status fl_schedule_open(const fl_plan *p, struct fl_schedule **out);

@@ -258,7 +258,10 @@ static void nothing_trains(fl_model *m) {
 }
 
 fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan **out) {
+    const fl_kernels *kernels;
+    FL_TRY(fl_kernels_select(&kernels));
     fl_plan_conf conf = {
+        .kernels = kernels,
         .np = np,
         .batch_size = x->train.batch_size,
         .accumulation = x->train.accumulation,

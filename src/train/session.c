@@ -111,6 +111,7 @@ static fl_status open_reduce(fl_session *s) {
 
 static fl_status open_engine(fl_session *s) {
     fl_engine_conf conf = {
+        .packed = fl_shared_data(s->packed),
         .gradients = s->gradients,
         .sum = sum_ranks,
         .ready = begin_bucket,
@@ -149,8 +150,17 @@ static void make_groups(fl_session *s) {
         }
 }
 
+/* Once a node, like the weights themselves. */
+static fl_status pack(fl_session *s) {
+    FL_TRY(fl_shared_open(s->comm, bytes(fl_plan_packed_floats(s->plan)), &s->packed));
+    if (fl_shared_writer(s->packed)) fl_plan_pack(s->plan, fl_shared_data(s->packed));
+    fl_shared_seal(s->packed);
+    return FL_OK;
+}
+
 fl_status fl_session_start(fl_session *s) {
     fl_shared_seal(s->frozen);
+    FL_TRY(pack(s));
     for (int i = 0; i < s->model->n_params; i++)
         if (is_frozen(s, i)) {
             s->model->param[i].writable = NULL;
@@ -199,6 +209,7 @@ void fl_session_close(fl_session *s) {
             fl_free_pages(s->slot[i], bytes(s->plan->n_trainable));
     }
     fl_shared_close(s->frozen);
+    fl_shared_close(s->packed);
     fl_plan_close(s->plan);
     fl_free(s->value);
     fl_free(s->born);

@@ -17,7 +17,7 @@ typedef struct fl_session {
     fl_model *model;        /* borrowed */
     int phase;
     fl_plan *plan;
-    fl_shared *frozen;
+    fl_shared *frozen, *packed; /* packed: frozen weights as the static part's kernels want them */
     float *trainable, *state, *gradients, *slot[FL_MAX_SLOTS];
     float **value;  /* per parameter: where it lies */
     int64_t *born;  /* per parameter; 0 for those that do not train */
