@@ -19,14 +19,15 @@ layer:      base config kernel
 weights:    base
 model:      base config kernel layer weights
 freeze:     base config layer model
-plan:       base config kernel layer model freeze data
+frost:      base
+plan:       base config kernel layer model freeze frost data
 data:       base config weights
 optim:      base config
 reduce:     base config comm
 checkpoint: base
 report:     base config layer model freeze plan
-train:      base config comm kernel layer weights model freeze plan data optim reduce checkpoint report
-cli:        base config comm kernel layer weights model freeze plan data optim reduce checkpoint report train
+train:      base config comm kernel layer weights model freeze frost plan data optim reduce checkpoint report
+cli:        base config comm kernel layer weights model freeze frost plan data optim reduce checkpoint report train
 '
 # headers that do not bear their room's name
 header_room='log.h:base arena.h:base rng.h:base tensor.h:base field.h:config conv.h:kernel'
@@ -43,7 +44,7 @@ zlib.h      src/data/*          1
 jansson.h   src/*               99
 '
 # rooms that must not know JSON at all
-json_free='base comm kernel layer freeze optim reduce data'
+json_free='base comm kernel layer freeze frost optim reduce data'
 
 # rooms of plug-ins, and the list of each
 plugins='layer:layers.def optim:optimizers.def optim:schedules.def reduce:reducers.def data:datasets.def weights:weights.def'

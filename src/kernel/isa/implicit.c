@@ -142,7 +142,7 @@ static void run(const fl_conv *g, int rows, const float *x, const float *packed,
 /* Its product, with some steps lost where a tap begins. */
 static double cost(const fl_conv *g, int rows) {
     double pixels = (double)rows * g->oh * g->ow * g->kh * g->kw;
-    return 2 * pixels * (g->ci + 2) * (double)packed_columns(g->co) / 95e9;
+    return 2 * pixels * (g->ci + 2) * columns_in_time(g->co) / 95e9;
 }
 
 static bool fits_product(const fl_conv *g, const fl_epilogue *e) {
@@ -187,7 +187,7 @@ static void run_direct(const fl_conv *g, int rows, const float *x, const float *
 
 static double cost_direct(const fl_conv *g, int rows) {
     double pixels = (double)rows * g->oh * g->ow * g->kh;
-    return 2 * pixels * (g->kw * g->ci + 2) * (double)packed_columns(g->co) / 95e9 +
+    return 2 * pixels * (g->kw * g->ci + 2) * columns_in_time(g->co) / 95e9 +
            4.0 * rows * (double)fl_frame_size(g) / 10e9;
 }
 
@@ -251,7 +251,7 @@ static void run_back(const fl_conv *g, int rows, const float *dy, const float *p
 
 static double cost_back(const fl_conv *g, int rows) {
     double pixels = (double)rows * g->oh * g->ow * g->kh * g->kw;
-    return 2 * pixels * (g->co + 2) * (double)packed_columns(g->ci) / 95e9;
+    return 2 * pixels * (g->co + 2) * columns_in_time(g->ci) / 95e9;
 }
 
 const fl_conv_algo FL_ISA(fl_conv_implicit) = {

@@ -1,8 +1,8 @@
 /* implicit_dw.c: weight gradients as a product over all positions, dw (tap, ci; co) = Σ x (tap, ci)
  * dy (co), without laying out windows: a table of pointers says where the pixels of each tap are.
  * Positions go by blocks whose pixels stay in cache while all of a task's sums are advanced. Where
- * the sums are few, the positions are dealt to a fixed number of parts with sums of their own,
- * which are added in order; else a task has some of the sums and all positions. */
+ * the sums are few and the positions many, these are dealt to parts with sums of their own, which
+ * are added in order; else a task has some of the sums and all positions. */
 #include <omp.h>
 
 #include "kernel/isa/isa.h"
@@ -14,6 +14,7 @@ enum {
     TABLE_POINTERS = 16384,
     TASKS = 8,
     FEW_SUMS = 64 << 10,
+    PART_BLOCKS = 2, /* of a part, at least */
     FRAME_BYTES = 512 << 10,
     FEW = 16,  /* channels */
     WORTH = 8, /* uses of a panel of dy that pay for copying it */
@@ -34,13 +35,11 @@ static grid grid_of(const fl_sweep *s, int rows) {
     p.sums = (size_t)p.taps * s->from * s->to;
     p.tiles = ceil_div(s->from, OUTER_ROWS);
     p.panels = ceil_div(ceil_div(s->to, VW), OUTER_VECTORS);
-    p.parts = p.high = p.wide = 1;
-    if (p.sums <= FEW_SUMS) {
-        p.parts = TASKS;
-    } else {
-        p.wide = min_int(p.panels, TASKS);
-        p.high = min_int(p.tiles, TASKS / p.wide);
-    }
+    p.parts = p.sums > FEW_SUMS || p.blocks < 2 * PART_BLOCKS ? 1
+              : p.blocks / PART_BLOCKS < TASKS                ? (int)(p.blocks / PART_BLOCKS)
+                                                              : TASKS;
+    p.wide = min_int(p.panels, TASKS / p.parts);
+    p.high = min_int(p.tiles, TASKS / p.parts / p.wide);
     p.table = (size_t)p.taps * p.block;
     p.copy = (size_t)p.block * OUTER_VECTORS * VW;
     return p;
@@ -127,7 +126,6 @@ static void run_task(const call *c, int task) {
     float *sum = c->sum + (p->parts > 1 ? part * p->sums : 0);
     float *copy = c->scratch + scratch_of(p) * (size_t)omp_get_thread_num();
     const float **table = (const float **)(copy + p->copy);
-    if (p->parts > 1) memset(sum, 0, p->sums * sizeof *sum);
     for (size_t b = low; b < end; b++) add_block(c, b, high, wide, sum, copy, table);
 }
 
@@ -148,6 +146,7 @@ static void run_sweep(const fl_sweep *s, int rows, const float *source, const fl
     c.zeros = zeros;
     c.scratch = (float *)(((uintptr_t)(zeros + s->from) + 7) & ~(uintptr_t)7);
     c.sum = c.p.parts > 1 ? work : dw;
+    if (c.p.parts > 1) memset(work, 0, sizeof *work * c.p.sums * c.p.parts);
 #pragma omp parallel for schedule(dynamic)
     for (int task = 0; task < c.p.parts * c.p.high * c.p.wide; task++) run_task(&c, task);
     if (c.p.parts > 1) add_parts(&c.p, work, dw);

@@ -14,5 +14,6 @@ extern const fl_conv_algo FL_ISA(fl_conv_dx_implicit);
 extern const fl_conv_dw_algo FL_ISA(fl_conv_dw_implicit), FL_ISA(fl_conv_dw_direct);
 extern const fl_depthwise FL_ISA(fl_depthwise_vector);
 extern const fl_dense FL_ISA(fl_dense_stream);
+extern const fl_each FL_ISA(fl_each_vector);
 
 #endif

@@ -25,6 +25,13 @@ static inline size_t packed_columns(int columns) {
     return (size_t)ceil_div(columns, VW) * VW;
 }
 
+/* The columns that a product takes the time of: a panel of one vector is bound by its broadcasts.
+ */
+static inline double columns_in_time(int columns) {
+    int rest = columns % NR;
+    return columns - rest + (rest > VW ? NR : rest > 0 ? 1.6 * VW : 0);
+}
+
 /* Row k of all panels of a matrix of `columns` columns, depth rows in all. */
 static inline void pack_row(int columns, size_t deep, size_t k, const float *row, float *packed) {
     for (int p = 0; p < panels_of(columns); p++) {

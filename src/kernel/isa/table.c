@@ -25,4 +25,5 @@ const fl_isa FL_ISA(fl_isa) = {
     .conv_dx = conv_dx,
     .depthwise = &FL_ISA(fl_depthwise_vector),
     .dense = &FL_ISA(fl_dense_stream),
+    .each = &FL_ISA(fl_each_vector),
 };

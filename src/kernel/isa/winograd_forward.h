@@ -134,19 +134,12 @@ static void transform_tile(const fl_conv *g, const shape *s, const float *x, til
     }
 }
 
-static float *row_of(const shape *s, float *v, int i) { /* of tile i of a group */
-    return v + (size_t)(i / MR) * s->blocks * MR * VW + i % MR * VW;
-}
-
-/* Rows that no tile fills are zeroed, as far as the register kernel reads them. */
+/* Rows that no tile fills stay what they are: their products are not looked at. */
 static void transform_group(const fl_conv *g, const shape *s, const float *x, size_t first, int n,
                             float *v) {
     for (int i = 0; i < n; i++)
-        transform_tile(g, s, x, tile_at(s->tiles, first + i), row_of(s, v, i));
-    if (n % 2)
-        for (int f = 0; f < TT; f++)
-            for (int b = 0; b < s->blocks; b++)
-                store(row_of(s, v, n) + f * s->v_step + b * MR * VW, (vf){0});
+        transform_tile(g, s, x, tile_at(s->tiles, first + i),
+                       v + (size_t)(i / MR) * s->blocks * MR * VW + i % MR * VW);
 }
 
 /* ---- product ---- */
@@ -180,13 +173,14 @@ INLINE vf finished(const finish *f, vf v) {
     return vmin(f->high, vmax(f->low, v + f->bias));
 }
 
-/* One row of the output of a tile (pool 1), or the pooled two (pool 2): M / pool vectors. */
-INLINE void output_row(vf mid[][T], int i, const finish *f, const int pool, vf row[M]) {
+/* One row of the output of a tile (pool 1), or the pooled two (pool 2): n vectors. */
+INLINE void output_row(vf mid[][T], int i, const finish *f, const int pool, const int n,
+                       vf row[M]) {
     vf y[2][M];
+    output1(mid[i], y[0]);
+    if (pool == 2) output1(mid[i + 1], y[1]);
     UNROLL
-    for (int k = 0; k < pool; k++) output1(mid[i + k], y[k]);
-    UNROLL
-    for (int j = 0; j < M / pool; j++) {
+    for (int j = 0; j < n; j++) {
         vf v = y[0][j];
         if (pool == 2)
             v = vmax(vmax(y[0][2 * j], y[0][2 * j + 1]), vmax(y[1][2 * j], y[1][2 * j + 1]));
@@ -225,12 +219,11 @@ INLINE void output_vector(const float *p, size_t frequency, const finish *f, con
         UNROLL
         for (int i = 0; i < M; i++) mid[i][j] = column[i];
     }
-    ROLLED
-    for (int i = 0; i < M / pool; i++) {
+    const int n = pool == 2 ? M / 2 : M;
+    for (int i = 0; i < n && i < to->down; i++) {
         vf row[M];
-        if (i >= to->down) break;
-        output_row(mid, i * pool, f, pool, row);
-        put_row(to, i, f, M / pool, row);
+        output_row(mid, i * pool, f, pool, n, row);
+        put_row(to, i, f, n, row);
     }
 }
 
