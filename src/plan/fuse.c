@@ -29,11 +29,28 @@ static int sole_reader(const fl_plan *p, int l) {
     return reader;
 }
 
+/* Packed weights are larger than any cache, so each run reads them from memory, and every node
+ * holds them: a somewhat faster algorithm with much larger ones is not worth it. */
+static double static_cost(const fl_conv_algo *a, const fl_conv *g, int rows) {
+    const double bytes_per_second = 20e9;
+    return a->cost(g, rows) + (double)a->packed(g) * sizeof(float) / bytes_per_second;
+}
+
+static const fl_conv_algo *cheapest(const fl_isa *isa, const fl_chain *c, int rows) {
+    const fl_conv_algo *best = NULL;
+    for (const fl_conv_algo *const *a = isa->conv; *a; a++) {
+        if (!(*a)->fits(&c->geometry, &c->epilogue)) continue;
+        if (!best || static_cost(*a, &c->geometry, rows) < static_cost(best, &c->geometry, rows))
+            best = *a;
+    }
+    return best;
+}
+
 static bool choose(const fl_plan *p, fl_chain *c, bool depthwise, int rows) {
     const fl_isa *isa = p->conf.kernels ? p->conf.kernels->isa : NULL;
     if (!isa) return false;
     if (depthwise) return isa->depthwise && isa->depthwise->fits(&c->geometry, &c->epilogue);
-    const fl_conv_algo *algo = fl_conv_algo_choose(isa, &c->geometry, &c->epilogue, rows);
+    const fl_conv_algo *algo = cheapest(isa, c, rows);
     if (algo) c->algo = algo;
     return algo != NULL;
 }

@@ -90,7 +90,7 @@ void fl_plan_pack(const fl_plan *p, float *packed) {
 
 const char *fl_plan_algorithm(const fl_plan *p, int layer) {
     const struct fl_schedule *s = p->schedule;
-    for (int i = 0; i < s->n_chains; i++) {
+    for (int i = 0; s && i < s->n_chains; i++) {
         const fl_chain *c = &s->chain[i];
         if (c->head == layer) return c->algo ? c->algo->name : "depthwise";
         for (int k = 0; k < c->n_members; k++)

@@ -33,11 +33,25 @@ bool fl_schedule_whole(const fl_plan *p, int l) {
     return !p->model->layer[l].is_static || p->layer[l].frost_line || l == p->model->n_layers - 1;
 }
 
+/* Few enough rows that the largest static input or output fits a few dozen megabytes: it is soon
+ * read again, and no rank holds more of what nobody will ever go back through. */
+static void choose_static_rows(builder *b) {
+    const fl_model *m = b->p->model;
+    const size_t target = (size_t)40 << 20;
+    size_t largest = 1;
+    for (int l = 0; l < m->n_layers; l++) {
+        size_t bytes = fl_shape_size(m->layer[l].shape) * sizeof(float);
+        if (m->layer[l].is_static && bytes > largest) largest = bytes;
+    }
+    size_t rows = target / largest ? target / largest : 1;
+    b->s->static_rows = rows < (size_t)b->p->rows ? (int)rows : b->p->rows;
+}
+
 /* What is behind the head of a chain runs with it and is passed over. */
 static void start_chain(builder *b, int head, bool *inside) {
     struct fl_schedule *s = b->s;
     fl_chain *c = &s->chain[s->n_chains];
-    if (!fl_chain_make(b->p, head, b->p->rows, c)) return;
+    if (!fl_chain_make(b->p, head, b->s->static_rows, c)) return;
     s->packed_floats += fl_chain_place(c, s->packed_floats);
     s->chain_of[head] = s->n_chains++;
     for (int i = 0; i < c->n_members; i++) {
@@ -63,20 +77,6 @@ static void order_layers(builder *b) {
     for (int l = 0; l < m->n_layers; l++)
         if (!m->layer[l].is_static) order_layer(b, l, inside);
     fl_free(inside);
-}
-
-/* Few enough rows that the largest static output fits a few dozen megabytes: it is soon read again,
- * and no rank holds more of what nobody will ever go back through. */
-static void choose_static_rows(builder *b) {
-    const size_t target = (size_t)40 << 20;
-    size_t largest = 1;
-    for (int k = 0; k < b->s->n_static; k++) {
-        int l = fl_schedule_output(b->s, b->s->order[k]);
-        size_t bytes = fl_shape_size(layer_of(b, l)->shape) * sizeof(float);
-        if (bytes > largest) largest = bytes;
-    }
-    size_t rows = target / largest ? target / largest : 1;
-    b->s->static_rows = rows < (size_t)b->p->rows ? (int)rows : b->p->rows;
 }
 
 /* What the backward call of a layer reads, given what is wanted of it; nothing where it is not
@@ -184,8 +184,8 @@ fl_status fl_schedule_open(const fl_plan *p, struct fl_schedule **out) {
     b.rank = fl_alloc(n * sizeof(int));
     b.last_reader = fl_alloc(n * sizeof(int));
     b.block = fl_alloc(5 * n * sizeof *b.block);
-    order_layers(&b);
     choose_static_rows(&b);
+    order_layers(&b);
     find_readers(&b);
     for (size_t l = 0; l < n; l++)
         s->at[l] = (fl_layer_memory){FL_NOWHERE, FL_NOWHERE, FL_NOWHERE,

@@ -135,7 +135,8 @@ static json_t *plan(const fl_plan *p) {
     set_traffic(o, p);
     set(o, "flops", step_flops(&t));
     set(o, "memory_bytes_per_rank", integer(fl_plan_memory_per_rank(p)));
-    set(o, "memory_bytes_per_node_shared", integer(p->memory.frozen_shared));
+    set(o, "memory_bytes_per_node_shared",
+        integer(p->memory.frozen_shared + p->memory.packed_shared));
     set(o, "memory", memory(&p->memory));
     set(o, "layers", layers(p));
     set(o, "buckets", buckets(p));

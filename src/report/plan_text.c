@@ -40,7 +40,9 @@ static void add_layer(fl_table *t, const fl_plan *p, int i) {
     fl_table_row(t);
     fl_table_cell(t, LAYER, "%s (%s)", l->name, l->ops->name);
     fl_table_cell(t, OUTPUT, "%s", fl_shape_text(l->shape, shape));
-    fl_table_cell(t, FORWARD, "%s", q->is_static ? "static" : "live");
+    const char *algorithm = fl_plan_algorithm(p, i);
+    fl_table_cell(t, FORWARD, "%s%s%s", q->is_static ? "static" : "live", algorithm[0] ? " " : "",
+                  algorithm);
     fl_table_cell(t, INPUT_GRADIENT, "%s", yes(q->need.input_gradient));
     fl_table_cell(t, WEIGHT_GRADIENT, "%s", yes(q->need.weight_gradient));
     fl_table_cell(t, CACHED, "%s", yes(q->frost_line));
@@ -59,6 +61,7 @@ static void add_layers(fl_text *out, const fl_plan *p, int columns) {
     fl_table_print(&t, columns, out);
     fl_table_close(&t);
     fl_text_add(out, " static: runs as inference, its output for a row never changes\n"
+                     " fused: done by the layer before; others: the algorithm of the convolution\n"
                      " cached: the frost line; with cached features nothing static runs twice\n"
                      " FLOPs are those of one row\n");
 }
@@ -126,6 +129,9 @@ static void add_memory(fl_text *out, const fl_plan *p, int columns) {
     fl_table_row(&t);
     fl_table_cell(&t, 0, "frozen, shared per node");
     fl_table_cell(&t, 1, "%s", bytes_text(m->frozen_shared, size));
+    fl_table_row(&t);
+    fl_table_cell(&t, 0, "the same, packed for kernels");
+    fl_table_cell(&t, 1, "%s", bytes_text(m->packed_shared, size));
     fl_table_print(&t, columns, out);
     fl_table_close(&t);
 }
