@@ -39,6 +39,8 @@ C
 export LD_LIBRARY_PATH=$lib
 [ "$("$root/program")" = "51 parameters" ]
 [ "$("$bin" --version)" = "frostline $(pkg-config --modversion frostline)" ]
+"$bin" ls | grep -q '^01_sequential .'
+(cd "$root" && "$bin" cp 01_sequential mine.yaml && "$bin" validate mine.yaml) >"$root/log" || { cat "$root/log" && exit 1; }
 
 # Only the library's own names are seen from outside.
 strangers=$(nm -D --defined-only "$lib/libfrostline.so" | awk '$3 !~ /^fl_/ && $2 != "A" { print $3 }')

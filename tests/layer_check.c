@@ -90,7 +90,10 @@ static void sum_alone(void *context, double *v, size_t n) {
     (void)context, (void)v, (void)n;
 }
 
+/* The numbers of an example are its own: another layer in the list changes none of them. */
 static void fill_trial(trial *t) {
+    const char *options = t->example->options;
+    draws = fl_hash(options, strlen(options), fl_hash(t->ops->name, strlen(t->ops->name), 0));
     for (int i = 0; i < t->example->n_in; i++)
         t->in[i] = random_input(trial_in_size(t, i), t->plan.n_params == 0);
     for (int i = 0; i < t->plan.n_params; i++)

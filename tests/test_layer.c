@@ -73,20 +73,26 @@ typedef struct slope {
     bool kink; /* steps of one and of two sizes disagree */
 } slope;
 
-static double difference(const trial *t, float *x, double h) {
+/* Steps up and down by h: the slope, and how much the two sides differ in theirs. */
+static double difference(const trial *t, float *x, double h, double *bend) {
     float kept = *x;
+    double here = trial_loss(t);
     *x = (float)(kept + h);
-    double up = trial_loss(t), step = *x;
+    double up = trial_loss(t), step_up = *x - kept;
     *x = (float)(kept - h);
-    double down = trial_loss(t);
-    step -= *x;
+    double down = trial_loss(t), step_down = kept - *x;
     *x = kept;
-    return (up - down) / step;
+    *bend = (up - here) / step_up - (here - down) / step_down;
+    return (up - down) / (step_up + step_down);
 }
 
+/* A curve's bend doubles with the step; that of a kink right here, where the slopes agree, does
+ * not. */
 static slope slope_at(const trial *t, float *x, double tolerance) {
-    double h = 0.004, one = difference(t, x, h), two = difference(t, x, 2 * h);
-    return (slope){(4 * one - two) / 3, fabs(one - two) > tolerance};
+    double h = 0.004, bend_one, bend_two;
+    double one = difference(t, x, h, &bend_one), two = difference(t, x, 2 * h, &bend_two);
+    return (slope){(4 * one - two) / 3,
+                   fabs(one - two) > tolerance || fabs(2 * bend_one - bend_two) > tolerance};
 }
 
 static size_t kinks, slopes; /* seen so far */

@@ -302,6 +302,8 @@ def train_frostline(config, folder, ranks):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\nexit code {done.returncode}\n{done.stdout}{done.stderr}")
+    with open(f"{run}/env.json") as f:
+        assert json.load(f)["ranks"] == ranks
     return read_safetensors(f"{run}/checkpoints/latest/model.safetensors")
 
 
