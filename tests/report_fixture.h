@@ -1,0 +1,115 @@
+/* Runs that never took place, told to a report in the scratch folder, and what it wrote there. */
+#ifndef FROSTLINE_TESTS_REPORT_FIXTURE_H
+#define FROSTLINE_TESTS_REPORT_FIXTURE_H
+
+#include <fcntl.h>
+#include <math.h>
+
+#include "frostline/report.h"
+#include "scratch.h"
+
+static inline char *contents(const char *name) {
+    char *data;
+    assert_int_equal(fl_file_read(scratch_path(name), &data, NULL), FL_OK);
+    return data;
+}
+
+static inline void put_file(const char *name, const char *text) {
+    assert_int_equal(fl_file_write(scratch_path(name), text, strlen(text)), FL_OK);
+}
+
+static inline int count(const char *text, const char *what) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, what)); at += strlen(what)) n++;
+    return n;
+}
+
+static inline void append_to(const char *name, const char *text) {
+    char *old = contents(name), *new = fl_format("%s%s", old, text);
+    put_file(name, new);
+    fl_free(old);
+    fl_free(new);
+}
+
+/* stream goes to a file of the folder until restore() */
+static inline int divert(FILE *stream, const char *name) {
+    fflush(stream);
+    int saved = dup(fileno(stream)),
+        fd = open(scratch_path(name), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    assert_true(saved >= 0 && fd >= 0 && dup2(fd, fileno(stream)) >= 0);
+    close(fd);
+    return saved;
+}
+
+static inline void restore(FILE *stream, int saved) {
+    fflush(stream);
+    dup2(saved, fileno(stream));
+    close(saved);
+}
+
+static inline fl_epoch_record epoch_of(int64_t i, int64_t n) {
+    double x = (double)i;
+    return (fl_epoch_record){
+        .epoch = i,
+        .epochs = n,
+        .step = 110 * i,
+        .loss = 1.7 / x + 0.1,
+        .accuracy = 1 - 0.6 / x,
+        .val_loss = 1.8 / x + 0.2,
+        .val_accuracy = 1 - 0.7 / x,
+        .val_top5 = NAN,
+        .learning_rate = 1e-3 / 3,
+        .seconds = 3.4,
+        .samples_per_second = 1030.1,
+        .payload_bytes = 3591000,
+        .planned_payload_bytes = 3591000,
+        .unfrozen_payload_bytes = 7827149400,
+        .wire_bytes = 5386500,
+        .reduce_calls = 110,
+        .reduce_seconds = 0.2,
+        .memory_bytes = 1u << 30,
+        .time = {0.5, 1.1, 0.4, 1.0, 0.1, 0.2, 0.1},
+        .phase = i > n / 2,
+        .trainable = 131978,
+        .best = i == n,
+    };
+}
+
+static inline fl_step_record step_of(int64_t step) {
+    return (fl_step_record){1 + (step - 1) / 110,
+                            step,
+                            1 + (step - 1) % 110,
+                            110,
+                            5,
+                            1.0 / 3 + 1.0 / (double)step,
+                            1e-3,
+                            0.0123};
+}
+
+static inline fl_report *open_report(bool append, int64_t resume_step) {
+    fl_report_conf conf = {scratch, FL_PROGRESS_NONE, 10, append, resume_step};
+    fl_report *r = NULL;
+    assert_int_equal(fl_report_open(&conf, &r), FL_OK);
+    return r;
+}
+
+/* The epoch's line on stdout is not for the eyes of who runs the tests. */
+static inline fl_status quietly(fl_report *r, fl_epoch_record e) {
+    int saved = divert(stdout, "stdout");
+    fl_status status = fl_report_epoch(r, &e);
+    restore(stdout, saved);
+    return status;
+}
+
+/* Epochs from…to of a run of n, their steps with them. */
+static inline void run(fl_report *r, int64_t from, int64_t to, int64_t n) {
+    for (int64_t e = from; e <= to; e++) {
+        for (int64_t s = 110 * (e - 1) + 1; s <= 110 * e; s++) {
+            fl_step_record step = step_of(s);
+            fl_report_step(r, &step);
+        }
+        assert_int_equal(quietly(r, epoch_of(e, n)), FL_OK);
+    }
+}
+
+#endif
