@@ -47,7 +47,7 @@ static inline fl_status save(int64_t step, const char *text) {
 }
 
 static inline void saved(int64_t step) {
-    char text[32];
+    char text[48];
     snprintf(text, sizeof text, "model of step %lld", (long long)step);
     assert_int_equal(save(step, text), FL_OK);
 }

@@ -16,7 +16,7 @@ static void conv(fl_base_net *net, const char *name, int filters, int stride, co
 }
 
 static void shortcut(fl_base_net *net, const char *block, int filters, const char *input) {
-    char name[32];
+    char name[48];
     fl_base_add(net, "conv2d",
                 "name: %s.downsample.0, filters: %d, kernel_size: 1, strides: 2, use_bias: false, "
                 "inputs: [%s]",
@@ -48,9 +48,9 @@ static void build(fl_base_net *net, double alpha) {
     conv(net, "conv1", 16, 1, "input");
     norm(net, "bn1");
     fl_base_add(net, "activation", "name: relu, activation: relu");
-    for (int stage = 0; stage < 3; stage++)
-        for (int b = 0; b < 3; b++) {
-            snprintf(name, sizeof name, "layer%d.%d", stage + 1, b);
+    for (unsigned stage = 0; stage < 3; stage++)
+        for (unsigned b = 0; b < 3; b++) {
+            snprintf(name, sizeof name, "layer%u.%u", stage + 1, b);
             block(net, name, 16 << stage, stage > 0 && b == 0 ? 2 : 1, input);
             snprintf(input, sizeof input, "%s", name);
         }
