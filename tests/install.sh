@@ -18,26 +18,41 @@ cat >"$root/program.c" <<'C'
 #include <frostline/frostline.h>
 
 static const char text[] = "model:\n  input: [8]\n  layers:\n"
-                           "    - dense: {name: fc, units: 4}\n    - dense: {name: out, units: 3}\n";
+                           "    - dense: {name: fc, units: 4}\n    - dense: {name: out, units: 3}\n"
+                           "freeze: {layers: [fc]}\n"
+                           "data: {format: synthetic, train: {rows: 20, classes: 3}}\n"
+                           "train: {epochs: 2, batch_size: 5}\n";
 
-int main(void) {
+static fl_status train(fl_comm *comm, fl_config *config, const char *dir) {
+    fl_experiment *x;
+    fl_train_options options = {.run_dir = dir, .progress = FL_PROGRESS_NONE};
+    fl_train_result result;
+    FL_TRY(fl_experiment_open(config, &x));
+    fl_status status = fl_train(comm, x, &options, &result);
+    if (status == FL_OK)
+        printf("%zu parameters, %d steps, %d bytes reduced an epoch\n", fl_model_count(x->model),
+               (int)result.steps, (int)result.last.payload_bytes);
+    fl_experiment_close(x);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    fl_comm *comm;
     fl_config *config;
-    fl_model_conf conf;
-    fl_model *model;
-    if (fl_config_parse("text", text, 0, NULL, &config) != FL_OK) return 1;
-    fl_node *section = fl_config_section(config, "model");
-    if (fl_fields_parse(section, "section 'model'", fl_model_fields, NULL, &conf) != FL_OK) return 2;
-    if (fl_model_open(&conf, section, &model) != FL_OK) return 3;
-    printf("%zu parameters\n", fl_model_count(model));
-    fl_model_close(model);
+    if (argc != 2 || fl_comm_open(&comm) != FL_OK) return 1;
+    if (fl_config_parse("text", text, 0, NULL, &config) != FL_OK) return 2;
+    fl_status status = train(comm, config, argv[1]);
+    if (status != FL_OK) fprintf(stderr, "%s\n", fl_message());
     fl_config_close(config);
-    return 0;
+    fl_comm_close(comm);
+    return (int)status;
 }
 C
 # shellcheck disable=SC2046 # flags are words
 "${CC:-cc}" -std=gnu11 -Wall -Werror "$@" "$root/program.c" $(pkg-config --cflags --libs frostline) -o "$root/program"
 export LD_LIBRARY_PATH=$lib
-[ "$("$root/program")" = "51 parameters" ]
+answer=$("$root/program" "$root/run" | tail -n 1)
+[ "$answer" = "51 parameters, 8 steps, 240 bytes reduced an epoch" ] || { echo "it says '$answer'" && exit 1; }
 [ "$("$bin" --version)" = "frostline $(pkg-config --modversion frostline)" ]
 "$bin" ls | grep -q '^01_sequential .'
 (cd "$root" && "$bin" cp 01_sequential mine.yaml && "$bin" validate mine.yaml) >"$root/log" || { cat "$root/log" && exit 1; }

@@ -194,12 +194,14 @@ rule_format() {
 }
 
 rule_headers() {
-    local header
+    local header all=include/frostline/frostline.h
     for header in include/frostline/*.h; do
         [ -e "$header" ] || continue
         echo "#include \"frostline/${header##*/}\"" >"$tmp/alone.c"
         "${CC:-cc}" -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -D_GNU_SOURCE -Iinclude "$tmp/alone.c" 2>"$tmp/why" ||
             echo "$header:1" | breach "does not compile alone: $(grep -m1 error "$tmp/why")"
+        [[ ! -e $all || $header == "$all" ]] || grep -qF "\"frostline/${header##*/}\"" "$all" ||
+            echo "$header:1" | breach "is missing from $all"
     done
 }
 

@@ -78,6 +78,9 @@ put configs/a.yaml "a: /ho""me/me/x\n"
 expect 'a path of one machine' configs/a.yaml:1 'a path of one machine'
 put include/frostline/log.h 'size_t fl_log(void);\n'
 expect 'a header that does not stand alone' include/frostline/log.h:1 'does not compile alone'
+put include/frostline/frostline.h '#include "frostline/base.h"\n'
+put include/frostline/log.h '#include <stddef.h>\n'
+expect 'a header that the tour leaves out' include/frostline/log.h:1 'is missing from'
 if command -v clang-format-14 >/dev/null; then
     put src/layer/two.c 'int  fl_two;\n'
     expect 'formatting' src/layer/two.c:1 'clang-format-14'
