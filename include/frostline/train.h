@@ -142,6 +142,33 @@ int fl_predictor_outputs(const fl_predictor *p);
 /* Collective. NULL is allowed. */
 void fl_predictor_close(fl_predictor *p);
 
+/* ---- measuring ---- */
+
+typedef struct fl_bench_conf {
+    int warmup, steps;
+} fl_bench_conf;
+
+typedef struct fl_bench_sample { /* one step as rank 0 saw it, from barrier to barrier */
+    double seconds;
+    fl_times time;
+} fl_bench_sample;
+
+typedef struct fl_bench_result {
+    int n;
+    fl_bench_sample *sample; /* (n) of them; caller frees */
+    double loss;             /* of the last step */
+    double peak_rss_bytes;   /* of the rank with most */
+    double pss_bytes;        /* of all ranks together, pages that they share counted once */
+} fl_bench_result;
+
+/* Collective. Times training steps of the first phase on synthetic rows, from the seed's weights:
+ * without data, cache of features, log or checkpoints. The experiment's data are not opened. */
+fl_status fl_bench_step(fl_comm *c, const fl_experiment *x, const fl_bench_conf *conf,
+                        fl_bench_result *out);
+/* The plan of inference with `rows` rows on one rank, where every layer is static; caller closes.
+ */
+fl_status fl_bench_plan(const fl_experiment *x, int rows, fl_plan **out);
+
 /* Turns one row of logits (n) into probabilities, in place: softmax, or sigmoid for
  * binary_crossentropy; mse: unchanged. */
 void fl_probabilities(const fl_experiment *x, float *logits, int n);

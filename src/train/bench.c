@@ -1,0 +1,162 @@
+/* The training step by itself, on synthetic rows: what it takes without data, log or checkpoints.
+ * The order of the work is that of step.c. */
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "frostline/rng.h"
+#include "train/loss.h"
+#include "train/session.h"
+
+typedef struct bench {
+    fl_comm *c;
+    const fl_experiment *x;
+    fl_session *s;
+    int outputs;
+    float *input, *target; /* of the largest micro-batch of this rank */
+    int64_t *sample;
+    int64_t step;
+} bench;
+
+/* Part `i` of n things in `parts` parts begins at: */
+static int64_t cut(int64_t n, int64_t parts, int64_t i) {
+    return n * i / parts;
+}
+
+static void fill(bench *b) {
+    size_t rows = (size_t)b->s->plan->rows, n = rows * fl_shape_size(b->s->model->input);
+    fl_rng rng = {.seed = (uint64_t)b->x->run.seed, .stream = FL_STREAM_SYNTHETIC};
+    rng.sample = (uint64_t)fl_comm_rank(b->c);
+    b->input = fl_alloc_pages(n * sizeof(float));
+    b->target = fl_alloc(rows * (size_t)b->outputs * sizeof(float));
+    b->sample = fl_alloc(rows * sizeof *b->sample);
+    for (size_t i = 0; i < n; i++) b->input[i] = (float)(2 * fl_rng_uniform(&rng, i) - 1);
+    for (size_t r = 0; r < rows; r++) {
+        b->target[r * (size_t)b->outputs + r % (size_t)b->outputs] = 1; /* each row its class */
+        b->sample[r] = (int64_t)r;
+    }
+}
+
+/* What a loader would bring this rank of micro-batch i. */
+static fl_batch batch_of(const bench *b, int64_t i) {
+    int64_t all = b->x->train.batch_size, micro_batches = b->x->train.accumulation;
+    int64_t rows = cut(all, micro_batches, i + 1) - cut(all, micro_batches, i);
+    int64_t rank = fl_comm_rank(b->c), ranks = fl_comm_size(b->c), first = cut(rows, ranks, rank);
+    return (fl_batch){
+        .step_rows = all,
+        .global_rows = rows,
+        .first = first,
+        .rows = (int)(cut(rows, ranks, rank + 1) - first),
+        .last = i == micro_batches - 1,
+        .x = b->input,
+        .target = b->target,
+        .sample = b->sample,
+    };
+}
+
+static void forward_backward(const bench *b, fl_score *score) {
+    memset(b->s->gradients, 0, b->s->plan->n_trainable * sizeof(float));
+    for (int64_t i = 0; i < b->x->train.accumulation; i++) {
+        fl_batch batch = batch_of(b, i);
+        const float *logits = fl_engine_forward(b->s->engine, &batch, true, 1);
+        fl_loss_batch((fl_loss)b->x->train.loss, &batch, logits, b->outputs,
+                      fl_engine_logits_gradient(b->s->engine), score);
+        fl_engine_backward(b->s->engine, batch.last);
+    }
+}
+
+static double clip_scale(const bench *b) {
+    double limit = b->x->train.clip_grad_norm;
+    double norm = isnan(limit) ? 0 : fl_session_gradient_norm(b->s);
+    return norm > limit ? limit / norm : 1;
+}
+
+static void update(bench *b, fl_times *time) {
+    const fl_optim_conf *o = &b->x->optim;
+    double start = fl_clock();
+    fl_session_update(b->s, o->ops->learning_rate(o->conf), clip_scale(b), ++b->step);
+    time->update = fl_clock() - start;
+}
+
+/* One step, from barrier to barrier; returns the loss. */
+static double run_step(bench *b, fl_bench_sample *out) {
+    fl_times *t = &out->time;
+    fl_score score = {0};
+    *out = (fl_bench_sample){0};
+    fl_comm_barrier(b->c);
+    double start = fl_clock();
+    forward_backward(b, &score);
+    fl_reduce_end(b->s->reduce);
+    t->reduce_exposed = fl_reduce_take(b->s->reduce).exposed_seconds;
+    fl_comm_sum_double(b->c, (double *)&score, sizeof score / sizeof(double));
+    update(b, t);
+    fl_comm_barrier(b->c);
+    out->seconds = fl_clock() - start;
+    fl_engine_take_times(b->s->engine, &t->fixed, &t->forward, &t->backward);
+    t->other =
+        fmax(0, out->seconds - t->fixed - t->forward - t->backward - t->reduce_exposed - t->update);
+    return score.loss / score.rows;
+}
+
+static void run_steps(bench *b, const fl_bench_conf *conf, fl_bench_result *out) {
+    fl_bench_sample ignored;
+    out->n = conf->steps;
+    out->sample = fl_alloc((size_t)conf->steps * sizeof *out->sample);
+    for (int i = 0; i < conf->warmup; i++) run_step(b, &ignored);
+    for (int i = 0; i < conf->steps; i++) out->loss = run_step(b, &out->sample[i]);
+}
+
+/* Pages shared by n processes count for 1/n in each, so that the sum counts them once. */
+static double proportional_bytes(void) {
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    char line[128];
+    unsigned long long kb = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "Pss: %llu kB", &kb) == 1) break;
+    if (f) fclose(f);
+    return (double)kb * 1024;
+}
+
+static void measure_memory(const bench *b, fl_bench_result *out) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    out->peak_rss_bytes = (double)u.ru_maxrss * 1024;
+    fl_comm_barrier(b->c); /* all have all that they need */
+    out->pss_bytes = proportional_bytes();
+    fl_comm_barrier(b->c); /* and keep it until all have counted */
+    fl_comm_max_double(b->c, &out->peak_rss_bytes, 1);
+    fl_comm_sum_double(b->c, &out->pss_bytes, 1);
+}
+
+static fl_status open_session(bench *b) {
+    fl_threads_choose(b->c);
+    FL_TRY(fl_session_open(b->c, b->x, 0, &b->s));
+    FL_TRY(fl_session_fill(b->s, NULL, true, NULL));
+    return fl_session_start(b->s);
+}
+
+fl_status fl_bench_step(fl_comm *c, const fl_experiment *x, const fl_bench_conf *conf,
+                        fl_bench_result *out) {
+    const fl_model_layer *last = &x->model->layer[x->model->n_layers - 1];
+    bench b = {.c = c, .x = x, .outputs = (int)fl_shape_size(last->shape)};
+    *out = (fl_bench_result){0};
+    fl_status status = open_session(&b);
+    if (status == FL_OK) {
+        fill(&b);
+        run_steps(&b, conf, out);
+        measure_memory(&b, out);
+        fl_free_pages(b.input,
+                      (size_t)b.s->plan->rows * fl_shape_size(x->model->input) * sizeof(float));
+    }
+    fl_free(b.target);
+    fl_free(b.sample);
+    fl_session_close(b.s);
+    return status;
+}
+
+fl_status fl_bench_plan(const fl_experiment *x, int rows, fl_plan **out) {
+    fl_experiment one = *x; /* borrows all that it holds */
+    one.train.batch_size = rows;
+    one.train.accumulation = 1;
+    return fl_experiment_plan(&one, FL_PHASE_INFERENCE, 1, out);
+}
