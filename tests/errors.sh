@@ -161,6 +161,9 @@ grep -q failed burst/status.json || fail 'a loss that is no number: status.json 
 # Ranks that disagree.
 sed 's/batch_size: 10/batch_size: 20/' good.yaml >other.yaml
 expect 6 'batch_size' 'two configs' mpirun -q -np 1 "$FROSTLINE" train good.yaml : -np 1 "$FROSTLINE" train other.yaml
+expect 6 'kernels' 'two instruction sets' mpirun -q -np 1 -x FROSTLINE_ISA=reference "$FROSTLINE" train good.yaml : \
+    -np 1 -x FROSTLINE_ISA=baseline "$FROSTLINE" train good.yaml
+expect 6 'command' 'two commands' mpirun -q -np 1 "$FROSTLINE" train good.yaml : -np 1 "$FROSTLINE" eval good.yaml
 expect 2 'epochs' 'a typo on one rank' mpirun -q -np 2 "$FROSTLINE" train good.yaml : -np 1 "$FROSTLINE" train good.yaml train.epochs=x
 cp $whole a.safetensors
 frostline_seed() { "$FROSTLINE" train good.yaml seed=7 --run-dir seven >/dev/null 2>&1; }

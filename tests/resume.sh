@@ -52,6 +52,29 @@ echo "$killed of $trials runs were killed before their end"
 checks=$((checks + 1))
 [ "$killed" -ge $((trials / 2)) ] || fail "only $killed of $trials runs were killed before their end"
 
+# Features are kept from whatever batch met them first; a run that is resumed meets its rows in others. No bit may tell.
+for layer in 'conv2d: {name: c1, filters: 6, kernel_size: 3, activation: gelu}' 'conv2d: {name: c1, filters: 6, kernel_size: 1, activation: tanh}' \
+    'flatten: {name: c1}'; do
+    cat >kept.yaml <<YAML
+name: kept
+model:
+  input: [8, 8, 3]
+  layers:
+    - $layer
+    - flatten
+    - dense: {name: d1, units: 20, activation: tanh}
+    - dense: {name: d2, units: 3}
+freeze: {layers: [c1, d1]}
+data: {format: synthetic, train: {rows: 205, classes: 3}, cache_features: memory}
+train: {epochs: 4, batch_size: 40}
+YAML
+    rm -rf kept-whole kept-parts
+    expect 0 'epoch 4/4' "kept, $layer" ranks 1 train kept.yaml --run-dir kept-whole
+    expect 0 'epoch 2/2' "kept, $layer, half" ranks 1 train kept.yaml train.epochs=2 --run-dir kept-parts
+    expect 0 'epoch 4/4' "kept, $layer, the other half" ranks 1 train kept.yaml --run-dir kept-parts --resume
+    same kept-whole/checkpoints/latest/model.safetensors kept-parts/checkpoints/latest/model.safetensors
+done
+
 # Stopped by SIGUSR1: exit 75, and it goes on; at another rank count to rounding.
 mpirun -q -np 2 "$FROSTLINE" train net.yaml --run-dir stopped >"$work/out" 2>&1 &
 mpi=$!

@@ -109,6 +109,25 @@ static void permutations(void **state) {
         assert_in_range(first_at[i], 130, 270);
 }
 
+static void utf8(void **state) {
+    (void)state;
+    const char *const pairs[][2] = {
+        {"plain", "plain"},
+        {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb7", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb7"},
+        {"caf\xe9.png", "caf?.png"},
+        {"\xc0\xaf", "??"},
+        {"\xed\xa0\x80", "???"},
+        {"\xe2\x82", "??"},
+        {"\x80x", "?x"},
+        {"\xf4\x90\x80\x80", "????"},
+    };
+    for (size_t i = 0; i < FL_COUNT(pairs); i++) {
+        char *clean = fl_utf8_repair(pairs[i][0]);
+        assert_string_equal(clean, pairs[i][1]);
+        fl_free(clean);
+    }
+}
+
 static void arenas(void **state) {
     (void)state;
     fl_arena a = {0};
@@ -132,6 +151,7 @@ int main(void) {
         cmocka_unit_test(full_disk),     cmocka_unit_test(philox_known_answer),
         cmocka_unit_test(moments),       cmocka_unit_test(permutations),
         cmocka_unit_test(arenas),        cmocka_unit_test(shapes),
+        cmocka_unit_test(utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,6 +85,9 @@ void fl_text_add(fl_text *t, const char *format, ...) __attribute__((format(prin
 void fl_text_addv(fl_text *t, const char *format, va_list args);
 void fl_text_put(fl_text *t, const char *bytes, size_t n);
 
+/* A copy in which every byte that is not part of valid UTF-8 is '?'; caller frees. */
+char *fl_utf8_repair(const char *s);
+
 /* ---- names ---- */
 
 /* The candidate nearest to `word` by edit distance, if near enough to be what was meant; else NULL.

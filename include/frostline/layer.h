@@ -116,6 +116,7 @@ typedef enum fl_fusion_kind {
     FL_FUSION_AFFINE,     /* batch norm on its running statistics */
     FL_FUSION_ACTIVATION, /* `activation` alone */
     FL_FUSION_POOL,       /* the largest of each window of `geometry` */
+    FL_FUSION_DENSE,      /* never fused, but its kernel goes by the number of rows */
 } fl_fusion_kind;
 
 typedef struct fl_fusion {

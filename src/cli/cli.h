@@ -61,10 +61,13 @@ void fl_cli_close(fl_cli *cli);
 /* The command line as typed, joined; kept by main. */
 extern char *fl_cli_command_line;
 
-/* The model.safetensors that --weights FILE or --checkpoint WORD means; NULL if neither was given;
- * caller frees. */
-fl_status fl_cli_weights(const fl_experiment *x, const char *weights, const char *checkpoint,
-                         char **out);
+typedef struct fl_which { /* the words that say which weights: --weights, --checkpoint, --run-dir */
+    const char *weights, *checkpoint, *run_dir;
+} fl_which;
+
+/* The model.safetensors that they mean; NULL if they are left out and the config names one. Caller
+ * frees. FL_ERR_CONFIG if nothing says which. */
+fl_status fl_cli_weights(const fl_experiment *x, const fl_which *which, char **out);
 
 /* The folder of the built-in configs; NULL if it cannot be found; caller frees. */
 char *fl_cli_config_folder(void);

@@ -46,16 +46,11 @@ static void print_text(const fl_eval_result *e) {
     if (e->confusion && e->classes <= 20) print_confusion(e);
 }
 
-static fl_status evaluate(fl_comm *c, fl_experiment *x, const char *weights, const char *checkpoint,
-                          bool json) {
+static fl_status evaluate(fl_comm *c, fl_experiment *x, const fl_which *which, bool json) {
     char *file;
     fl_eval_result e;
-    FL_TRY(fl_comm_agree(c, fl_cli_weights(x, weights, checkpoint, &file)));
-    fl_status status = FL_OK;
-    if (!file && !x->model_conf.weights)
-        status = fl_fail(FL_ERR_CONFIG,
-                         "say which weights: --weights FILE, or --checkpoint best|latest|DIR");
-    if (status == FL_OK) status = fl_evaluate(c, x, file, &e);
+    FL_TRY(fl_comm_agree(c, fl_cli_weights(x, which, &file)));
+    fl_status status = fl_evaluate(c, x, file, &e);
     fl_free(file);
     FL_TRY(status);
     if (fl_comm_rank(c) == 0) (json ? print_json : print_text)(&e);
@@ -64,17 +59,18 @@ static fl_status evaluate(fl_comm *c, fl_experiment *x, const char *weights, con
 }
 
 fl_status fl_cli_eval(fl_comm *c, int argc, char **argv) {
-    const char *weights = NULL, *checkpoint = NULL;
+    fl_which which = {0};
     bool json = false;
     const fl_option options[] = {
-        {"weights", &weights, NULL, NULL},
-        {"checkpoint", &checkpoint, NULL, NULL},
+        {"weights", &which.weights, NULL, NULL},
+        {"checkpoint", &which.checkpoint, NULL, NULL},
+        {"run-dir", &which.run_dir, NULL, NULL},
         {"json", NULL, NULL, &json},
         {NULL, NULL, NULL, NULL},
     };
     fl_cli cli;
     FL_TRY(fl_cli_open(c, argc, argv, options, 0, &cli));
-    fl_status status = evaluate(c, cli.x, weights, checkpoint, json);
+    fl_status status = evaluate(c, cli.x, &which, json);
     fl_cli_close(&cli);
     return status;
 }

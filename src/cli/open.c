@@ -42,23 +42,27 @@ void fl_cli_close(fl_cli *cli) {
     *cli = (fl_cli){0};
 }
 
-fl_status fl_cli_weights(const fl_experiment *x, const char *weights, const char *checkpoint,
-                         char **out) {
-    *out = NULL;
-    if (weights && checkpoint)
-        return fl_fail(FL_ERR_CONFIG, "give --weights or --checkpoint, not both");
-    if (weights) {
-        *out = fl_strdup(weights);
-        return FL_OK;
-    }
-    if (!checkpoint) return FL_OK;
-    char *runs = fl_path_join(x->run.output_dir, x->run.name), *folder;
-    fl_status status = fl_checkpoint_find(runs, checkpoint, &folder);
+static fl_status find_checkpoint(const fl_experiment *x, const fl_which *which, char **out) {
+    char *runs = fl_path_join(x->run.output_dir, x->run.name), *folder = NULL;
+    fl_status status =
+        fl_checkpoint_find(which->run_dir ? which->run_dir : runs,
+                           which->checkpoint ? which->checkpoint : "latest", &folder);
     fl_free(runs);
     FL_TRY(status);
     *out = fl_path_join(folder, "model.safetensors");
     fl_free(folder);
     return FL_OK;
+}
+
+fl_status fl_cli_weights(const fl_experiment *x, const fl_which *which, char **out) {
+    *out = NULL;
+    if (which->weights && (which->checkpoint || which->run_dir))
+        return fl_fail(FL_ERR_CONFIG, "give --weights, or a checkpoint of a run, not both");
+    if (which->checkpoint || which->run_dir) return find_checkpoint(x, which, out);
+    if (which->weights) *out = fl_strdup(which->weights);
+    if (which->weights || x->model_conf.weights) return FL_OK;
+    return fl_fail(FL_ERR_CONFIG,
+                   "say which weights: --weights FILE, or --checkpoint best|latest|DIR");
 }
 
 /* Beside the program: ../share/frostline/configs where it is installed, ../configs where it was

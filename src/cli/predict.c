@@ -60,7 +60,8 @@ static char *class_name(const labels *names, int i) {
 }
 
 static json_t *answer_json(const labels *names, const answer *a) {
-    char *name = class_name(names, a->class);
+    char *raw = class_name(names, a->class), *name = fl_utf8_repair(raw);
+    fl_free(raw);
     json_t *o = json_pack("{s:s, s:i, s:f}", "class", name, "index", a->class, "probability",
                           (double)a->probability);
     fl_free(name);
@@ -70,7 +71,10 @@ static json_t *answer_json(const labels *names, const answer *a) {
 static json_t *image_json(const char *file, const labels *names, const answer *top, int n) {
     json_t *list = json_array();
     for (int i = 0; i < n; i++) json_array_append_new(list, answer_json(names, &top[i]));
-    return json_pack("{s:s, s:o}", "file", file, "top", list);
+    char *clean = fl_utf8_repair(file);
+    json_t *o = json_pack("{s:s, s:o}", "file", clean, "top", list);
+    fl_free(clean);
+    return o;
 }
 
 static void image_text(const char *file, const labels *names, const answer *top, int n) {
@@ -164,7 +168,8 @@ static fl_status predict_tensor(fl_experiment *x, fl_predictor *p, const char *d
 }
 
 typedef struct request {
-    const char *weights, *checkpoint, *data, *output, *labels;
+    fl_which which;
+    const char *data, *output, *labels;
     bool json;
 } request;
 
@@ -172,9 +177,6 @@ static fl_status check(fl_comm *c, const fl_cli *cli, const request *r) {
     if (fl_comm_size(c) > 1)
         return fl_fail(FL_ERR_CONFIG,
                        "'frostline predict' runs on one rank; start it without mpirun");
-    if (!r->weights && !r->checkpoint && !cli->x->model_conf.weights)
-        return fl_fail(FL_ERR_CONFIG,
-                       "say which weights: --weights FILE, or --checkpoint best|latest|DIR");
     if (!r->data != !r->output)
         return fl_fail(FL_ERR_CONFIG,
                        "--data X.safetensors and --output Y.safetensors go together");
@@ -189,7 +191,7 @@ static fl_status predict(fl_comm *c, fl_cli *cli, const request *r) {
     char *file;
     fl_predictor *p;
     FL_TRY(check(c, cli, r));
-    FL_TRY(fl_cli_weights(cli->x, r->weights, r->checkpoint, &file));
+    FL_TRY(fl_cli_weights(cli->x, &r->which, &file));
     fl_status status = fl_predictor_open(c, cli->x, file, &p);
     fl_free(file);
     FL_TRY(status);
@@ -202,8 +204,9 @@ static fl_status predict(fl_comm *c, fl_cli *cli, const request *r) {
 fl_status fl_cli_predict(fl_comm *c, int argc, char **argv) {
     request r = {0};
     const fl_option options[] = {
-        {"weights", &r.weights, NULL, NULL},
-        {"checkpoint", &r.checkpoint, NULL, NULL},
+        {"weights", &r.which.weights, NULL, NULL},
+        {"checkpoint", &r.which.checkpoint, NULL, NULL},
+        {"run-dir", &r.which.run_dir, NULL, NULL},
         {"data", &r.data, NULL, NULL},
         {"output", &r.output, NULL, NULL},
         {"labels", &r.labels, NULL, NULL},

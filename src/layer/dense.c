@@ -58,6 +58,11 @@ static void backward(const fl_layer_call *c) {
                                        c->din[0]);
 }
 
+static fl_fusion fusion(const void *options, fl_shape in) {
+    (void)options, (void)in;
+    return (fl_fusion){.kind = FL_FUSION_DENSE};
+}
+
 static const fl_layer_example examples[] = {
     {"{units: 3}", 1, {{1, {5}}}, false},
     {"{units: 4, activation: relu}", 1, {{1, {7}}}, false},
@@ -87,5 +92,6 @@ const fl_layer_ops fl_layer_dense = {
     .plan = plan,
     .forward = forward,
     .backward = backward,
+    .fusion = fusion,
     .examples = examples,
 };

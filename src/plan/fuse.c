@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "frostline/arena.h"
+#include "layer/act.h"
 
 static fl_fusion fusion_of(const fl_model *m, int l) {
     const fl_model_layer *layer = &m->layer[l];
@@ -82,11 +83,15 @@ static bool append(fl_chain *c, int l, const fl_fusion *f) {
 bool fl_chain_make(const fl_plan *p, int head, int rows, fl_chain *out) {
     fl_fusion f = fusion_of(p->model, head);
     bool depthwise = f.kind == FL_FUSION_DEPTHWISE;
-    if ((f.kind != FL_FUSION_CONV && !depthwise) || !can_fuse(f.activation)) return false;
+    if (f.kind != FL_FUSION_CONV && !depthwise) return false;
     *out = (fl_chain){
         .head = head, .tail = head, .norm = -1, .use_bias = f.use_bias, .geometry = f.geometry};
-    out->epilogue = (fl_epilogue){.activation = (int)f.activation, .pool = 1};
+    bool fused = can_fuse(f.activation);
+    out->after = fused ? FL_ACT_LINEAR : f.activation;
+    out->epilogue =
+        (fl_epilogue){.activation = fused ? (int)f.activation : FL_CONV_LINEAR, .pool = 1};
     if (!choose(p, out, depthwise, rows)) return false;
+    if (!fused) return true;
     for (int l; (l = sole_reader(p, out->tail)) >= 0 && p->model->layer[l].is_static;) {
         fl_fusion next = fusion_of(p->model, l);
         fl_chain longer = *out;
@@ -114,6 +119,12 @@ size_t fl_chain_place(fl_chain *c, size_t at) {
 
 size_t fl_chain_work(const fl_chain *c, int rows) {
     return c->algo ? fl_conv_algo_work(c->algo, &c->geometry, rows) : 0;
+}
+
+int fl_static_rows_limit(const fl_plan *p, int l, int rows) {
+    const fl_isa *isa = p->conf.kernels ? p->conf.kernels->isa : NULL;
+    if (!isa || !isa->dense || fusion_of(p->model, l).kind != FL_FUSION_DENSE) return rows;
+    return isa->dense->rows < rows ? isa->dense->rows : rows;
 }
 
 static const float *param(const fl_model *m, int layer, int i) {
@@ -154,4 +165,7 @@ void fl_chain_run(const fl_chain *c, const fl_kernels *k, int rows, const float 
         c->algo->run(&c->geometry, rows, x, packed + c->packed, &e, y, work);
     else
         k->isa->depthwise->forward(&c->geometry, rows, x, packed + c->packed, &e, y);
+    const fl_conv *g = &c->geometry;
+    if (c->after != FL_ACT_LINEAR)
+        fl_act_forward(c->after, (size_t)rows * g->oh * g->ow, (size_t)g->co, y);
 }

@@ -11,11 +11,16 @@ typedef struct fl_chain {
     int n_members, member[4]; /* those behind the head, the tail last */
     int norm;                 /* the batch norm in it, or -1 */
     bool use_bias;
+    fl_activation after; /* an activation that no kernel does along: applied behind it */
     fl_conv geometry;
     fl_epilogue epilogue;     /* its bias is set once the weights are packed */
     const fl_conv_algo *algo; /* NULL: depthwise */
     size_t packed, bias;      /* where in the packed weights, in floats */
 } fl_chain;
+
+/* Most rows that static layer l may be given at a time: what a row becomes must not depend on the
+ * rows beside it, for features are kept, and a resumed run meets its rows in other company. */
+int fl_static_rows_limit(const fl_plan *p, int l, int rows);
 
 /* The chain that begins with static layer `head`, for `rows` rows. False if it is none, or the
  * kernels have nothing that fits. */

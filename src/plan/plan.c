@@ -125,6 +125,8 @@ char *fl_plan_text(const fl_plan *p) {
     for (int i = 0; i < p->n_buckets; i++)
         fl_text_add(&t, "bucket %d @%zu+%zu after %s\n", i, p->bucket[i].span.off,
                     p->bucket[i].span.len, p->model->layer[p->bucket[i].ready].name);
+    fl_text_add(&t, "kernels %s (FROSTLINE_ISA sets them alike on all ranks)\n",
+                p->conf.kernels ? p->conf.kernels->name : "plain");
     fl_text_add(&t, "batch %lld in %lld on %d ranks\n", (long long)p->conf.batch_size,
                 (long long)p->conf.accumulation, p->conf.np);
     return t.s;

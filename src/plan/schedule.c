@@ -45,6 +45,9 @@ static void choose_static_rows(builder *b) {
     }
     size_t rows = target / largest ? target / largest : 1;
     b->s->static_rows = rows < (size_t)b->p->rows ? (int)rows : b->p->rows;
+    for (int l = 0; l < m->n_layers; l++)
+        if (m->layer[l].is_static)
+            b->s->static_rows = fl_static_rows_limit(b->p, l, b->s->static_rows);
 }
 
 /* What is behind the head of a chain runs with it and is passed over. */

@@ -44,7 +44,7 @@ static void fill_record(fl_run *r, double seconds) {
         .val_top5 = NAN,
         .learning_rate = fl_run_learning_rate(r),
         .seconds = seconds,
-        .samples_per_second = r->at.score.rows / seconds,
+        .samples_per_second = (r->at.score.rows - r->rows_before) / seconds,
         .payload_bytes = r->at.ledger.payload_bytes,
         .planned_payload_bytes = steps * fl_plan_payload_bytes(p),
         .unfrozen_payload_bytes = steps * fl_plan_unfrozen_payload_bytes(p),
@@ -115,6 +115,7 @@ static void begin_next_epoch(fl_run *r) {
 static fl_status end_epoch(fl_run *r) {
     const fl_checkpoint_conf *c = &r->x->checkpoint;
     fill_record(r, fl_clock() - r->epoch_began);
+    fl_session_share_state(r->s);
     FL_TRY(evaluate(r));
     observe(r);
     fl_status said = r->report ? fl_report_epoch(r->report, &r->last) : FL_OK;
@@ -134,6 +135,7 @@ fl_status fl_run_epoch(fl_run *r) {
     int64_t steps = fl_loader_steps(r->loader);
     r->time = (fl_times){0};
     r->epoch_began = fl_clock();
+    r->rows_before = r->at.score.rows;
     fl_features_use(&r->kept, r->s->engine, r->loader);
     fl_loader_start(r->loader, r->at.epoch, r->at.step_of_epoch);
     while (r->at.step_of_epoch < steps) {

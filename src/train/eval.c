@@ -1,7 +1,28 @@
 /* Scoring a set: spread over the ranks, each row counted once. */
 #include <math.h>
 
+#include "frostline/log.h"
 #include "train/run.h"
+
+/* With `on_bad_image: skip` the ranks share the work of decoding every row once, and then all drop
+ * the same rows. */
+void fl_data_drop_unreadable(fl_comm *c, fl_dataset *d, const char *what) {
+    if (!d) return;
+    int64_t n = fl_dataset_rows(d), rank = fl_comm_rank(c), size = fl_comm_size(c);
+    uint8_t *bad = fl_alloc((size_t)n);
+    double *all = fl_alloc((size_t)n * sizeof *all), dropped = 0;
+    int64_t lo = n * rank / size, hi = n * (rank + 1) / size;
+    fl_dataset_check(d, lo, hi, bad + lo);
+    for (int64_t i = 0; i < n; i++) all[i] = bad[i];
+    fl_comm_sum_double(c, all, (size_t)n);
+    for (int64_t i = 0; i < n; i++) dropped += bad[i] = all[i] > 0;
+    if (dropped > 0)
+        fl_warn("%.0f of %lld %s images cannot be read and are skipped", dropped, (long long)n,
+                what);
+    fl_dataset_drop(d, bad);
+    fl_free(bad);
+    fl_free(all);
+}
 
 enum { MAX_CONFUSION = 1000 }; /* classes beyond which no confusion matrix is kept */
 
@@ -60,5 +81,8 @@ fl_status fl_eval_set(fl_comm *c, const fl_experiment *x, fl_engine *engine, con
     if (confusion) fl_comm_sum_double(c, confusion, cells);
     fill_result(x, &all, confusion, n, out);
     fl_free(confusion);
-    return all.unreadable > 0 ? fl_comm_agree(c, status) : FL_OK;
+    if (all.unreadable == 0) return FL_OK;
+    fl_free(out->confusion);
+    out->confusion = NULL;
+    return fl_comm_agree(c, status);
 }

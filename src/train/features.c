@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "frostline/log.h"
 
@@ -30,6 +31,7 @@ static size_t memory_available(void) {
 
 static size_t disk_available(const char *dir) {
     struct statvfs v;
+    if (fl_make_dirs(dir) != FL_OK) return 0;
     return statvfs(dir, &v) == 0 ? (size_t)v.f_bavail * v.f_frsize : 0;
 }
 
@@ -94,7 +96,12 @@ static uint64_t key_of(const fl_session *s, const fl_dataset *set) {
 static fl_status make_path(const fl_session *s, const fl_dataset *set, const char *name,
                            char **out) {
     char *dir = fl_path_join(s->x->run.output_dir, "features");
-    *out = fl_format("%s/%016llx-%s.cache", dir, (unsigned long long)key_of(s, set), name);
+    char host[256] = "node";
+    gethostname(host, sizeof host - 1);
+    bool one = fl_comm_nodes(s->comm) ==
+               1; /* else nodes that share a disk would write to one mapped file */
+    *out = fl_format("%s/%016llx-%s%s%s.cache", dir, (unsigned long long)key_of(s, set), name,
+                     one ? "" : "-", one ? "" : host);
     fl_status status = fl_make_dirs(dir);
     fl_free(dir);
     return fl_comm_agree(s->comm, status);

@@ -19,6 +19,12 @@ static const char *job_id(void) {
     return job && job[0] ? job : NULL;
 }
 
+/* Only a requeued job goes on by itself: within one job several runs may be started. */
+static bool was_requeued(void) {
+    const char *count = getenv("SLURM_RESTART_COUNT");
+    return count && atoi(count) > 0;
+}
+
 static char *new_folder_name(const fl_experiment *x) {
     char now[32];
     time_t t = time(NULL);
@@ -81,7 +87,7 @@ static char *choose_folder(const fl_run *r) {
     if (o->run_dir) return fl_strdup(o->run_dir);
     char *found = NULL;
     if (asked) found = newest_run(r->x, NULL);
-    if (!asked && automatic && job_id()) found = newest_run(r->x, job_id());
+    if (!asked && automatic && job_id() && was_requeued()) found = newest_run(r->x, job_id());
     return found ? found : free_folder(r->x);
 }
 
@@ -89,8 +95,8 @@ static bool was_finished(const fl_run *r) {
     char *path = fl_run_path(r, "status.json");
     json_t *status = json_load_file(path, 0, NULL);
     const char *state = json_string_value(json_object_get(status, "state"));
-    json_int_t epochs = json_integer_value(json_object_get(status, "epochs"));
-    bool done = state && strcmp(state, "finished") == 0 && epochs >= r->x->train.epochs;
+    json_int_t epoch = json_integer_value(json_object_get(status, "epoch"));
+    bool done = state && strcmp(state, "finished") == 0 && epoch >= r->x->train.epochs;
     json_decref(status);
     fl_free(path);
     return done;
@@ -159,13 +165,19 @@ static fl_status write_owned(const fl_run *r, const char *name, char *text) {
     return status;
 }
 
+static void set_clean(json_t *o, const char *key, const char *text) {
+    char *clean = fl_utf8_repair(text);
+    json_object_set_new(o, key, json_string(clean));
+    fl_free(clean);
+}
+
 static char *environment_json(const fl_run *r) {
     int n;
     const char *const(*fact)[2] = fl_environment(r->c, &n);
     json_t *o = json_object();
     json_object_set_new(o, "ranks", json_integer(fl_comm_size(r->c)));
     json_object_set_new(o, "nodes", json_integer(fl_comm_nodes(r->c)));
-    if (r->options->command) json_object_set_new(o, "command", json_string(r->options->command));
+    if (r->options->command) set_clean(o, "command", r->options->command);
     for (int i = 0; i < n; i++) json_object_set_new(o, fact[i][0], json_string(fact[i][1]));
     char *raw = json_dumps(o, JSON_INDENT(2)), *text = fl_format("%s\n", raw);
     json_decref(o);
@@ -182,10 +194,13 @@ fl_status fl_run_describe(const fl_run *r) {
 
 fl_status fl_run_set_status(const fl_run *r, const char *state, fl_status status,
                             const char *message) {
-    json_t *o =
-        json_pack("{s:s, s:i, s:I, s:I, s:I, s:s}", "state", state, "exit_code", (int)status,
-                  "epoch", (json_int_t)r->last.epoch, "step", (json_int_t)r->at.step, "epochs",
-                  (json_int_t)r->x->train.epochs, "message", message);
+    json_t *o = json_object();
+    json_object_set_new(o, "state", json_string(state));
+    json_object_set_new(o, "exit_code", json_integer(status));
+    json_object_set_new(o, "epoch", json_integer(r->last.epoch));
+    json_object_set_new(o, "step", json_integer(r->at.step));
+    json_object_set_new(o, "epochs", json_integer(r->x->train.epochs));
+    set_clean(o, "message", message); /* it may name a file whose name is no text */
     char *raw = json_dumps(o, JSON_INDENT(2));
     json_decref(o);
     return write_owned(r, "status.json", raw);

@@ -18,7 +18,18 @@ static fl_status open_session(fl_comm *c, const fl_experiment *x, const char *we
     return fl_session_same(*out, "weights");
 }
 
-static fl_status open_set(fl_comm *c, fl_experiment *x, fl_data **data, fl_loader **loader) {
+static fl_status open_set(fl_experiment *x, fl_data **data) {
+    int outputs = (int)fl_shape_size(x->model->layer[x->model->n_layers - 1].shape);
+    FL_TRY(fl_data_open(&x->data, fl_config_section(x->config, "data"), x->model->input,
+                        (uint64_t)x->run.seed, FL_DATA_VALIDATION, data));
+    if (!(*data)->validation)
+        return fl_fail(FL_ERR_CONFIG,
+                       "'data.validation' is absent: there is nothing to evaluate on");
+    return fl_loss_check((fl_loss)x->train.loss, (*data)->validation, "validation", outputs);
+}
+
+static fl_status open_loader(fl_comm *c, const fl_experiment *x, const fl_dataset *set,
+                             fl_loader **out) {
     fl_loader_conf conf = {
         .rank = fl_comm_rank(c),
         .size = fl_comm_size(c),
@@ -27,23 +38,23 @@ static fl_status open_set(fl_comm *c, fl_experiment *x, fl_data **data, fl_loade
         .seed = (uint64_t)x->run.seed,
         .prefetch = 2,
     };
-    int outputs = (int)fl_shape_size(x->model->layer[x->model->n_layers - 1].shape);
-    FL_TRY(fl_data_open(&x->data, fl_config_section(x->config, "data"), x->model->input,
-                        (uint64_t)x->run.seed, FL_DATA_VALIDATION, data));
-    if (!(*data)->validation)
-        return fl_fail(FL_ERR_CONFIG,
-                       "'data.validation' is absent: there is nothing to evaluate on");
-    FL_TRY(fl_loss_check((fl_loss)x->train.loss, (*data)->validation, "validation", outputs));
-    return fl_loader_open((*data)->validation, &conf, loader);
+    return fl_loader_open(set, &conf, out);
+}
+
+/* Collective. */
+static fl_status prepare_set(fl_comm *c, fl_experiment *x, fl_data **data, fl_loader **loader) {
+    FL_TRY(fl_comm_agree(c, open_set(x, data)));
+    const char *what = "validation set";
+    uint64_t hash = fl_dataset_hash((*data)->validation);
+    FL_TRY(fl_comm_same_hashes(c, "data", 1, &what, &hash));
+    if (x->data.on_bad_image == 1) fl_data_drop_unreadable(c, (*data)->validation, "validation");
+    return fl_comm_agree(c, open_loader(c, x, (*data)->validation, loader));
 }
 
 static fl_status evaluate(fl_comm *c, fl_experiment *x, fl_session *s, fl_eval_result *out) {
     fl_data *data = NULL;
     fl_loader *loader = NULL;
-    fl_status status = fl_comm_agree(c, open_set(c, x, &data, &loader));
-    const char *what = "validation set";
-    uint64_t hash = status == FL_OK ? fl_dataset_hash(data->validation) : 0;
-    if (status == FL_OK) status = fl_comm_same_hashes(c, "data", 1, &what, &hash);
+    fl_status status = prepare_set(c, x, &data, &loader);
     if (status == FL_OK) status = fl_eval_set(c, x, s->engine, data->validation, loader, out);
     fl_loader_close(loader);
     fl_data_close(data);

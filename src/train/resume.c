@@ -28,6 +28,12 @@ static double score_item(const json_t *o, size_t i) {
     return json_number_value(json_array_get(json_object_get(o, "score"), i));
 }
 
+/* By the config of now, not of then: early stopping may be lifted, and the run goes on. */
+static bool stops_early(const fl_run *r) {
+    int64_t patience = r->x->early_stopping.patience;
+    return r->x->early && r->at.bad_epochs >= (patience > 1 ? patience : 1);
+}
+
 fl_status fl_run_read_position(fl_run *r) {
     json_t *o;
     FL_TRY(read_json(r->checkpoint, "state.json", &o));
@@ -43,9 +49,10 @@ fl_status fl_run_read_position(fl_run *r) {
         .best = number(o, "best"),
         .watched = number(o, "watched"),
         .bad_epochs = integer(o, "bad_epochs"),
-        .done = json_is_true(json_object_get(o, "done")),
     };
     json_decref(o);
+    r->at.done = stops_early(r);
+    r->last.epoch = r->at.epoch - 1;
     bool sound = r->at.epoch >= 1 && r->at.step >= 0 && r->at.step_of_epoch >= 0;
     if (sound && r->at.phase >= 0 && r->at.phase < fl_freeze_phases(r->x->freeze)) return FL_OK;
     return fl_fail(

@@ -33,9 +33,11 @@ typedef struct fl_run {
     fl_report *report;
     fl_position at;
     fl_times time; /* of this epoch */
-    double epoch_began;
+    double epoch_began,
+        rows_before; /* rows_before: rows of the epoch that an earlier process worked through */
     fl_epoch_record last;
     fl_eval_result eval; /* of the last epoch; confusion owned */
+    bool announced;      /* status.json says "running" */
     bool stop;           /* asked to stop: all ranks know */
 } fl_run;
 
@@ -71,6 +73,9 @@ fl_status fl_run_same_config(const fl_run *r);
 
 fl_status fl_run_step(fl_run *r);  /* collective; one optimizer step */
 fl_status fl_run_epoch(fl_run *r); /* collective; from r->at to the epoch's end, or to a stop */
+/* Collective. Drops the rows of a set that cannot be read, on all ranks alike, and says how many.
+ * NULL: nothing. */
+void fl_data_drop_unreadable(fl_comm *c, fl_dataset *d, const char *what);
 /* Collective. Scores the whole set, each row once. */
 fl_status fl_eval_set(fl_comm *c, const fl_experiment *x, fl_engine *engine, const fl_dataset *set,
                       fl_loader *loader, fl_eval_result *out);

@@ -69,7 +69,6 @@ static json_t *position(const fl_run *r) {
     json_object_set_new(o, "best", number(at->best));
     json_object_set_new(o, "watched", number(at->watched));
     json_object_set_new(o, "bad_epochs", json_integer(at->bad_epochs));
-    json_object_set_new(o, "done", json_boolean(at->done));
     json_object_set_new(o, "optimizer", json_string(r->x->optim.ops->name));
     json_object_set_new(o, "born", ages(r->s));
     return o;
@@ -107,6 +106,7 @@ static fl_status refuse_nonfinite(const fl_run *r) {
 }
 
 fl_status fl_run_save(fl_run *r, bool best) {
+    fl_session_share_state(r->s);
     FL_TRY(fl_comm_agree(r->c, refuse_nonfinite(r)));
     fl_status status = FL_OK;
     if (fl_comm_rank(r->c) == 0) {

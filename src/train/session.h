@@ -55,6 +55,10 @@ fl_status fl_session_verify(const fl_session *s);
 /* Collective. NULL is allowed. */
 void fl_session_close(fl_session *s);
 
+/* Collective. Gives all ranks the running statistics of rank 0: where a batch norm has `statistics:
+ * rank` they drift apart, and what is evaluated and saved is to be one net. */
+void fl_session_share_state(fl_session *s);
+
 /* One optimizer step on all trainable parameters; `step` counts from 1. */
 void fl_session_update(fl_session *s, double learning_rate, double gradient_scale, int64_t step);
 /* The L2 norm of the whole reduced gradient. */

@@ -21,26 +21,6 @@ static fl_status same_set(fl_run *r, const char *what, const fl_dataset *d) {
     return fl_comm_same_hashes(r->c, "data", 1, &what, &hash);
 }
 
-/* With `on_bad_image: skip` the ranks share the work of decoding every row once, and then all drop
- * the same rows. */
-static void drop_unreadable(fl_run *r, fl_dataset *d, const char *what) {
-    if (!d) return;
-    int64_t n = fl_dataset_rows(d), rank = fl_comm_rank(r->c), size = fl_comm_size(r->c);
-    uint8_t *bad = fl_alloc((size_t)n);
-    double *all = fl_alloc((size_t)n * sizeof *all), dropped = 0;
-    int64_t lo = n * rank / size, hi = n * (rank + 1) / size;
-    fl_dataset_check(d, lo, hi, bad + lo);
-    for (int64_t i = 0; i < n; i++) all[i] = bad[i];
-    fl_comm_sum_double(r->c, all, (size_t)n);
-    for (int64_t i = 0; i < n; i++) dropped += bad[i] = all[i] > 0;
-    if (dropped > 0)
-        fl_warn("%.0f of %lld %s images cannot be read and are skipped", dropped, (long long)n,
-                what);
-    fl_dataset_drop(d, bad);
-    fl_free(bad);
-    fl_free(all);
-}
-
 static fl_status check_data(const fl_run *r) {
     int outputs = (int)fl_shape_size(r->x->model->layer[r->x->model->n_layers - 1].shape);
     fl_loss loss = (fl_loss)r->x->train.loss;
@@ -65,8 +45,8 @@ static fl_status open_data(fl_run *r) {
     FL_TRY(same_set(r, "training set", r->data->train));
     FL_TRY(same_set(r, "validation set", r->data->validation));
     if (x->data.on_bad_image == 1) {
-        drop_unreadable(r, r->data->train, "training");
-        drop_unreadable(r, r->data->validation, "validation");
+        fl_data_drop_unreadable(r->c, r->data->train, "training");
+        fl_data_drop_unreadable(r->c, r->data->validation, "validation");
     }
     return fl_comm_agree(r->c, check_data(r));
 }
@@ -148,6 +128,7 @@ static fl_status open_report(fl_run *r) {
         .resume_step = r->at.step,
     };
     FL_TRY(fl_run_set_status(r, "running", FL_OK, ""));
+    r->announced = true;
     FL_TRY(fl_run_describe(r));
     return fl_report_open(&conf, &r->report);
 }
@@ -226,18 +207,18 @@ static fl_status write_report(fl_run *r, const char *state) {
     return status;
 }
 
-/* Rank 0 leaves the folder in order, whatever happened; the first trouble is the one that is told.
- */
+/* Rank 0 leaves the folder in order, whatever happened: the status first, for the report may not
+ * fit the disk. The first trouble is the one that is told. */
 static fl_status finish(fl_run *r, fl_status status) {
-    if (fl_comm_rank(r->c) != 0 || !r->report) return status;
+    if (!r->announced) return status;
     char *message = fl_strdup(status == FL_OK ? "" : fl_message());
     const char *state = status == FL_OK            ? "finished"
                         : status == FL_ERR_STOPPED ? "stopped"
                                                    : "failed";
-    fl_report_close(r->report);
+    if (r->report) fl_report_close(r->report);
     r->report = NULL;
-    fl_status written = write_report(r, state);
-    if (written == FL_OK) written = fl_run_set_status(r, state, status, message);
+    fl_status written = fl_run_set_status(r, state, status, message);
+    if (written == FL_OK && r->s && r->s->plan) written = write_report(r, state);
     if (status != FL_OK) fl_fail_text(status, message);
     fl_free(message);
     return status != FL_OK ? status : written;
@@ -254,8 +235,7 @@ static void close_run(fl_run *r) {
     fl_free(r->checkpoint);
 }
 
-static fl_status run_all(fl_run *r) {
-    fl_threads_choose(r->c);
+static fl_status run_until_end(fl_run *r) {
     FL_TRY(open_run(r));
     if (r->finished) {
         fl_note("the run in '%s' is finished; nothing to do", r->dir);
@@ -265,6 +245,12 @@ static fl_status run_all(fl_run *r) {
     fl_status status = run_epochs(r);
     if (status == FL_OK) status = fl_session_verify(r->s);
     fl_signals_release();
+    return status;
+}
+
+static fl_status run_all(fl_run *r) {
+    fl_threads_choose(r->c);
+    fl_status status = run_until_end(r);
     return fl_comm_agree(r->c, finish(r, status));
 }
 

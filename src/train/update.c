@@ -21,6 +21,10 @@ void fl_session_update(fl_session *s, double learning_rate, double gradient_scal
     }
 }
 
+void fl_session_share_state(fl_session *s) {
+    if (s->plan->n_state > 0) fl_comm_bcast(s->comm, s->state, s->plan->n_state * sizeof(float), 0);
+}
+
 double fl_session_gradient_norm(const fl_session *s) {
     double sum = 0;
     for (size_t i = 0; i < s->plan->n_trainable; i++)
