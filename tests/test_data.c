@@ -167,6 +167,80 @@ static void test_evaluation_in_order(void **state) {
     fl_free(yaml);
 }
 
+/* ---- a validation set opened alone ---- */
+
+static void check_same(const fl_dataset *a, const fl_dataset *b, fl_shape input) {
+    size_t n = fl_shape_size(input) * (size_t)fl_dataset_rows(a);
+    assert_int_equal(fl_dataset_rows(a), fl_dataset_rows(b));
+    assert_int_equal(fl_dataset_classes(a), fl_dataset_classes(b));
+    assert_int_equal(fl_dataset_hash(a), fl_dataset_hash(b));
+    assert_int_equal(fl_dataset_stamp(a), fl_dataset_stamp(b));
+    for (int64_t i = 0; i < fl_dataset_rows(a); i++)
+        assert_int_equal(fl_dataset_label(a, i), fl_dataset_label(b, i));
+    float *x = all_rows(a, input), *y = all_rows(b, input);
+    assert_memory_equal(x, y, n * sizeof *x);
+    fl_free(x);
+    fl_free(y);
+}
+
+/* Frees yaml. */
+static void check_alone(char *yaml, fl_shape input) {
+    opened both = must_open(yaml, input), alone = open_set(yaml, input, FL_DATA_VALIDATION);
+    if (alone.status != FL_OK) fail_msg("%s\n%s", yaml, fl_message());
+    assert_null(alone.data->train);
+    check_same(both.data->validation, alone.data->validation, input);
+    close_set(&both);
+    close_set(&alone);
+    fl_free(yaml);
+}
+
+static void test_synthetic_alone(void **state) {
+    (void)state;
+    const fl_shape image = fl_shape3(4, 4, 2);
+    check_alone(
+        fl_strdup("format: synthetic, train: {rows: 12, classes: 4}, validation: {rows: 9}"),
+        image);
+    check_alone(fl_strdup("format: synthetic, train: {rows: 12}, validation: {split: 0.5}"), image);
+    /* nor does it need a training set in the config, and its noise is not that of training */
+    opened o = must_open("format: synthetic, train: {rows: 9, classes: 3}, "
+                         "validation: {rows: 9, classes: 3}",
+                         image),
+           only = must_open("format: synthetic, validation: {rows: 9, classes: 3}", image);
+    check_same(o.data->validation, only.data->validation, image);
+    float *x = all_rows(o.data->train, image), *v = all_rows(o.data->validation, image);
+    for (int i = 0; i < 9; i++) assert_memory_not_equal(x + 32 * i, v + 32 * i, 32 * sizeof *x);
+    fl_free(x);
+    fl_free(v);
+    close_set(&o);
+    close_set(&only);
+}
+
+static void test_files_alone(void **state) {
+    (void)state;
+    static const char table[] = "a,y\n1,0\n2,1\n3,0\n", other[] = "a,y\n4,1\n5,0\n";
+    char *train = fl_strdup(write_folder("alone-t", "abc", 2)); /* its path is soon reused */
+    check_alone(fl_format("format: image_folder, train: %s, validation: %s", train,
+                          write_folder("alone-v", "bc", 1)),
+                fl_shape3(6, 8, 3));
+    fl_free(train);
+    check_alone(fl_format("format: idx, train: {images: %s, labels: %s}, "
+                          "validation: {images: %s, labels: %s}",
+                          write_idx_images("ti", 9, 3, 2), write_idx_labels("tl", 9, 3),
+                          write_idx_images("vi", 6, 3, 2), write_idx_labels("vl", 6, 3)),
+                fl_shape3(3, 2, 1));
+    check_alone(fl_format("format: cifar10, train: [%s], validation: %s", write_cifar("tc", 3),
+                          write_cifar("vc", 2)),
+                fl_shape3(32, 32, 3));
+    check_alone(fl_format("format: arrays, train: %s, validation: %s",
+                          write_arrays("t.safetensors", 7), write_arrays("v.safetensors", 5)),
+                fl_shape1(2));
+    check_alone(fl_format("format: csv, train: {file: %s, label: y}, "
+                          "validation: {file: %s, label: y}",
+                          scratch_file("t.csv", table, sizeof table - 1),
+                          scratch_file("v.csv", other, sizeof other - 1)),
+                fl_shape1(1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
@@ -174,6 +248,8 @@ int main(void) {
         cmocka_unit_test(test_every_sample_once),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_evaluation_in_order),
+        cmocka_unit_test(test_synthetic_alone),
+        cmocka_unit_test(test_files_alone),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }

@@ -48,7 +48,10 @@ fl_target fl_dataset_target(const fl_dataset *d);
 int fl_dataset_classes(const fl_dataset *d); /* classes, or length of a target vector */
 const char *fl_dataset_class_name(const fl_dataset *d, int c); /* NULL if it has no name */
 uint64_t fl_dataset_hash(const fl_dataset *d); /* of the list of samples, labels, preparation */
-size_t fl_dataset_bytes(const fl_dataset *d);  /* of memory it holds */
+/* Of the paths and times of its files: changes whenever a file of the set was touched; differs
+ * between nodes. */
+uint64_t fl_dataset_stamp(const fl_dataset *d);
+size_t fl_dataset_bytes(const fl_dataset *d); /* of memory it holds */
 
 int fl_dataset_label(const fl_dataset *d, int64_t row); /* class id, or -1 if rows have none */
 /* Writes the pixels of a row, before any preparation, as a PNG file. FL_ERR_CONFIG if rows are no

@@ -150,4 +150,7 @@ const fl_layer_ops *const *fl_layers_all(void);
  * softmax can be fused with the loss by setting it to linear); NULL if the layer has none. */
 fl_activation *fl_layer_activation(const fl_layer_ops *ops, void *conf);
 
+/* f in place on v (rows, channels); softmax along the channels. */
+void fl_act_forward(fl_activation f, size_t rows, size_t channels, float *v);
+
 #endif

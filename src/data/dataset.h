@@ -11,7 +11,7 @@ typedef struct fl_source fl_source; /* the rows of one set, as its format found 
 
 typedef struct fl_source_conf {
     fl_node *node;    /* the value of `train` or `validation` */
-    const char *role; /* "train" or "validation", for messages */
+    const char *role; /* "train" or "validation" */
     fl_shape input;   /* of the net */
     uint64_t seed;
     const fl_source
@@ -20,7 +20,8 @@ typedef struct fl_source_conf {
 
 struct fl_dataset_ops {
     const char *name;
-    bool ids_from_train; /* a class gets its id from the training set's names, not from the file */
+    bool ids_from_train; /* which classes there are is told by the training set, not by the file:
+                            it is opened for a validation set alone, too */
     /* Fills in *s (rows, shape, …). Config errors are recorded at conf->node, bad files are
      * FL_ERR_INPUT. What it has allocated when it fails is freed by close. */
     fl_status (*open)(const fl_source_conf *conf, fl_source *s);
@@ -41,6 +42,7 @@ struct fl_source {
     int classes;       /* or outputs */
     char **class_name; /* (classes), or NULL */
     uint64_t hash;     /* of format, file names, sizes, labels */
+    uint64_t stamp;    /* of paths and times of the files: fl_dataset_stamp */
     size_t bytes;      /* of memory, beside state's files that are mapped */
     void *state;       /* the format's own */
 };
@@ -61,6 +63,10 @@ fl_status fl_source_set_labels(fl_source *s, const char *path, const int64_t *wi
 /* Mixes the last part of a path, then `n` bytes, into s->hash. Of over 64 MiB only the first and
  * the last 32 count. */
 void fl_source_hash(fl_source *s, const char *path, const void *bytes, size_t n);
+
+/* Mixes the absolute path and the time of change of a file or folder, if it exists, into s->stamp.
+ * Those that the config names are stamped before the format opens them. */
+void fl_source_stamp(fl_source *s, const char *path);
 
 /* A whole file, plain or gzip-compressed, told apart by content; caller frees out->s. */
 fl_status fl_data_read_file(const char *path, fl_text *out);

@@ -71,6 +71,8 @@ static fl_status take_file(folder *f, fl_source *s, const char *class, const cha
         uint64_t size = (uint64_t)st.st_size;
         s->hash = fl_hash(relative, strlen(relative), s->hash);
         s->hash = fl_hash(&size, sizeof size, s->hash);
+        s->stamp = fl_hash(relative, strlen(relative), s->stamp);
+        s->stamp = fl_hash(&st.st_mtim, sizeof st.st_mtim, s->stamp);
         s->bytes += strlen(relative) + 1 + sizeof relative;
         add(&f->files, relative);
         return FL_OK;
@@ -101,6 +103,7 @@ static fl_status take_class(folder *f, fl_source *s, const char *name) {
     size_t had = f->files.n;
     names found = {0};
     char *path = fl_path_join(f->root, name);
+    fl_source_stamp(s, path); /* resolves links once a class rather than once an image */
     fl_status status = list_dir(path, &found);
     fl_free(path);
     if (status == FL_OK) status = take_files(f, s, name, &found);

@@ -26,6 +26,10 @@ uint64_t fl_dataset_hash(const fl_dataset *d) {
     return d->label ? fl_hash(d->label, (size_t)d->rows * sizeof *d->label, hash) : hash;
 }
 
+uint64_t fl_dataset_stamp(const fl_dataset *d) {
+    return d->source->stamp;
+}
+
 size_t fl_dataset_bytes(const fl_dataset *d) {
     size_t row = sizeof *d->row + (d->label ? sizeof *d->label : 0);
     return d->source->bytes + (size_t)d->rows * row;

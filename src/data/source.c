@@ -1,15 +1,25 @@
 /* Opening and closing the rows of a set; what the formats share. */
 #include "data/dataset.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_CLASSES = 1 << 20 }; /* over it, a label is rather damaged than meant */
+
+/* Whatever text of the config is a path that exists. */
+static void stamp_named(fl_source *s, const fl_node *n) {
+    const char *text = fl_node_text(n);
+    if (text) fl_source_stamp(s, text);
+    for (int i = 0; i < fl_node_count(n); i++) stamp_named(s, fl_node_item(n, i));
+}
 
 fl_status fl_source_open(const fl_dataset_ops *ops, const fl_source_conf *conf, fl_source **out) {
     fl_source *s = fl_alloc(sizeof *s);
     s->ops = ops;
     s->users = 1;
     s->hash = fl_hash(ops->name, strlen(ops->name), 0);
+    stamp_named(s, conf->node); /* first: a change while they are read shows the next time */
     fl_status status = ops->open(conf, s);
     if (status == FL_OK && s->rows == 0)
         status = fl_fail(FL_ERR_INPUT, "'data.%s' has no rows", conf->role);
@@ -49,6 +59,16 @@ fl_status fl_source_set_labels(fl_source *s, const char *path, const int64_t *wi
     }
     fl_source_hash(s, "", s->label, (size_t)rows * sizeof *s->label);
     return FL_OK;
+}
+
+void fl_source_stamp(fl_source *s, const char *path) {
+    struct stat st;
+    char *absolute = realpath(path, NULL);
+    if (absolute && stat(absolute, &st) == 0) {
+        s->stamp = fl_hash(absolute, strlen(absolute), s->stamp);
+        s->stamp = fl_hash(&st.st_mtim, sizeof st.st_mtim, s->stamp);
+    }
+    fl_free(absolute);
 }
 
 void fl_source_hash(fl_source *s, const char *path, const void *bytes, size_t n) {

@@ -5,6 +5,8 @@
 
 #include "frostline/rng.h"
 
+#include <string.h>
+
 enum { GRID = 4, MAX_RUNS = 256 };
 
 typedef struct state {
@@ -55,6 +57,11 @@ static fl_status set_labels(fl_source *s, const state *t) {
     return status;
 }
 
+/* The role decides, so that a validation set opened alone is the one opened beside train. */
+static uint32_t noise_of(const char *role) {
+    return strcmp(role, "validation") == 0 ? 2 : 1;
+}
+
 static fl_status open_synthetic(const fl_source_conf *conf, fl_source *s) {
     state *t = s->state = fl_alloc(sizeof *t);
     if (fl_node_kind_of(conf->node) != FL_NODE_MAP)
@@ -62,7 +69,7 @@ static fl_status open_synthetic(const fl_source_conf *conf, fl_source *s) {
     FL_TRY(fl_fields_parse(conf->node, "a synthetic set", fields, NULL, t));
     if (t->classes == FL_NONE) t->classes = conf->train ? conf->train->classes : 10;
     t->rng =
-        (fl_rng){.seed = conf->seed, .stream = FL_STREAM_SYNTHETIC, .epoch = conf->train ? 2 : 1};
+        (fl_rng){.seed = conf->seed, .stream = FL_STREAM_SYNTHETIC, .epoch = noise_of(conf->role)};
     t->cells = count_cells(conf->input);
     s->rows = t->rows;
     s->shape = conf->input;
@@ -96,5 +103,8 @@ static void close_synthetic(fl_source *s) {
     fl_free(t);
 }
 
-const fl_dataset_ops fl_dataset_synthetic = {
-    .name = "synthetic", .open = open_synthetic, .read = read_synthetic, .close = close_synthetic};
+const fl_dataset_ops fl_dataset_synthetic = {.name = "synthetic",
+                                             .ids_from_train = true,
+                                             .open = open_synthetic,
+                                             .read = read_synthetic,
+                                             .close = close_synthetic};

@@ -9,9 +9,6 @@
  * output y, linear with nothing. */
 bool fl_act_needs_input(fl_activation a);
 
-/* v (rows, channels), in place. */
-void fl_act_forward(fl_activation a, size_t rows, size_t channels, float *v);
-
 /* Turns d from the gradient in y into the gradient in z, in place. Only the one of y and z that
  * fl_act_needs_input names is read. */
 void fl_act_backward(fl_activation a, size_t rows, size_t channels, const float *y, const float *z,

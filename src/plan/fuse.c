@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "frostline/arena.h"
-#include "layer/act.h"
 
 static fl_fusion fusion_of(const fl_model *m, int l) {
     const fl_model_layer *layer = &m->layer[l];

@@ -79,7 +79,9 @@ fl_status fl_features_decide(const fl_session *s, size_t bytes, fl_feature_place
  * and the kernels, for those of another instruction set round otherwise. */
 static uint64_t key_of(const fl_session *s, const fl_dataset *set) {
     const fl_kernels *kernels;
+    uint64_t stamp = fl_dataset_stamp(set);
     uint64_t key = fl_hash(FROSTLINE_VERSION, sizeof FROSTLINE_VERSION, fl_dataset_hash(set));
+    key = fl_hash(&stamp, sizeof stamp, key);
     if (fl_kernels_select(&kernels) == FL_OK)
         key = fl_hash(kernels->name, strlen(kernels->name), key);
     for (int l = 0; l < s->model->n_layers; l++) {
