@@ -12,7 +12,7 @@ packages_build=(
     libjpeg62-turbo-dev libpng-dev zlib1g-dev
 )
 packages_test=(libcmocka-dev)                          # configuring stops without it
-packages_extra=(dataset-fashion-mnist clang-format-14) # what needs them is skipped without them
+packages_extra=(dataset-fashion-mnist clang-format-14 iproute2) # what needs them is skipped without them
 
 packages_missing() {
     local package state

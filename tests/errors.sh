@@ -169,6 +169,6 @@ cp $whole a.safetensors
 frostline_seed() { "$FROSTLINE" train good.yaml seed=7 --run-dir seven >/dev/null 2>&1; }
 frostline_seed
 mkdir -p one two && cp $whole one/w.safetensors && cp seven/checkpoints/latest/model.safetensors two/w.safetensors
-expect 6 'd1.weight' 'two weight files' mpirun -q -np 1 -wdir "$PWD/one" "$FROSTLINE" train ../good.yaml model.weights=w.safetensors --run-dir ../w : \
+expect 6 'weights file' 'two weight files' mpirun -q -np 1 -wdir "$PWD/one" "$FROSTLINE" train ../good.yaml model.weights=w.safetensors --run-dir ../w : \
     -np 1 -wdir "$PWD/two" "$FROSTLINE" train ../good.yaml model.weights=w.safetensors --run-dir ../w
 finish

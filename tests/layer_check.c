@@ -151,9 +151,21 @@ static size_t saved_bytes(const trial *t, int rows) {
     return p.saved_bytes;
 }
 
+/* Of a convolution: what runs it, and the bytes of scratch that it wants. */
+static fl_conv_choice choice;
+static size_t work_bytes(const trial *t) {
+    fl_fusion f = {.kind = FL_FUSION_NONE};
+    if (t->ops->fusion) f = t->ops->fusion(t->conf, t->example->in[0]);
+    if (f.kind != FL_FUSION_CONV) return t->plan.work_bytes;
+    choice = fl_conv_choose(t->kernels, &f.geometry, TRIAL_ROWS, NULL);
+    return t->plan.work_bytes +
+           fl_conv_choice_work(t->kernels, &f.geometry, TRIAL_ROWS, &choice) * sizeof(float);
+}
+
 static fl_layer_call call_of(const trial *t, int first, int rows) {
     fl_layer_call c = {.conf = t->conf,
                        .kernels = t->kernels,
+                       .conv = &choice,
                        .rows = rows,
                        .n_in = t->example->n_in,
                        .out_shape = t->plan.out,
@@ -172,7 +184,7 @@ static fl_layer_call call_of(const trial *t, int first, int rows) {
     for (int i = 0; i < t->plan.n_params; i++)
         c.param[i] = guarded_copy(t->param[i], trial_param_size(t, i) * sizeof(float));
     c.out = guarded(rows * trial_out_size(t) * sizeof(float), 0xff);
-    c.work = guarded(t->plan.work_bytes, 0xff);
+    c.work = guarded(work_bytes(t), 0xff);
     return c;
 }
 
@@ -215,7 +227,7 @@ static void poison(const trial *t, fl_layer_call *c) {
     if (!(reads & FL_READS_OUTPUT))
         memset(c->out, 0xff, c->rows * trial_out_size(t) * sizeof(float));
     if (!(reads & FL_READS_SAVED)) memset(c->saved, 0xff, saved_bytes(t, c->rows));
-    memset(c->work, 0xff, t->plan.work_bytes);
+    memset(c->work, 0xff, work_bytes(t));
 }
 
 static void ask_for(const trial *t, fl_layer_call *c) {

@@ -39,6 +39,7 @@ static inline void bench_close(bench *b) {
 
 static inline fl_update update_of(bench *b, int64_t t, const float *gradient) {
     return (fl_update){
+        .each = &fl_each_reference,
         .learning_rate = b->o.ops->learning_rate(b->o.conf),
         .weight_decay_scale = 1,
         .t = t,

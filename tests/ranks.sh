@@ -25,7 +25,7 @@ YAML
 
 losses() { grep -o '"event": *"epoch".*' "$1/metrics.jsonl" | grep -oE '"(val_)?loss": *[0-9.e+-]+' | grep -oE '[0-9.e+-]+$'; }
 
-for reducer in blocking tree overlap; do
+for reducer in blocking tree overlap sharded; do
     for n in 1 2 3 4 7; do
         expect 0 'epoch 3/3' "$reducer, $n ranks" ranks $n train net.yaml distributed.reducer=$reducer distributed.bucket_mb=0.001 --run-dir "$reducer$n"
         [ $n -gt 1 ] && near "blocking1/checkpoints/latest/model.safetensors" "$reducer$n/checkpoints/latest/model.safetensors" 2e-4
@@ -34,6 +34,24 @@ for reducer in blocking tree overlap; do
             { n++; if (a($1 - $2) > 1e-4 * (1 + a($1))) bad = 1 } END { exit !(n == 6 && !bad) }' || fail "$reducer, $n ranks: another curve"
     done
 done
+
+# The same on two nodes and on three, the last of which has one rank.
+for reducer in tree overlap sharded; do
+    for n in 3 5; do
+        FROSTLINE_RANKS_PER_NODE=2 expect 0 'epoch 3/3' "$reducer, $n ranks on nodes of 2" ranks $n train net.yaml \
+            distributed.reducer=$reducer distributed.bucket_mb=0.001 --run-dir "nodes-$reducer$n"
+        near "blocking1/checkpoints/latest/model.safetensors" "nodes-$reducer$n/checkpoints/latest/model.safetensors" 2e-4
+    done
+done
+
+# Checkpoints know neither reducer nor ranks: the moments that three ranks shared out go on whole on two, or the other way round.
+expect 0 'epoch 2/2' 'two epochs, sharded' ranks 3 train net.yaml distributed.reducer=sharded train.epochs=2 --run-dir moved
+expect 0 'epoch 3/3' 'the third, blocking' ranks 2 train net.yaml distributed.reducer=blocking --run-dir moved
+near blocking1/checkpoints/latest/model.safetensors moved/checkpoints/latest/model.safetensors 2e-4
+expect 0 'epoch 2/2' 'two epochs, blocking' ranks 2 train net.yaml distributed.reducer=blocking train.epochs=2 --run-dir moved2
+expect 0 'epoch 3/3' 'the third, sharded' ranks 3 train net.yaml distributed.reducer=sharded --run-dir moved2
+near blocking1/checkpoints/latest/model.safetensors moved2/checkpoints/latest/model.safetensors 2e-4
+near blocking3/checkpoints/latest/optimizer.safetensors sharded3/checkpoints/latest/optimizer.safetensors 2e-4
 
 # The dimension of the batch is the run's: more ranks than rows leaves some with nothing to do.
 for n in 1 5; do

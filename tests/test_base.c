@@ -75,6 +75,14 @@ static void philox_known_answer(void **state) {
     for (int i = 0; i < 4; i++) assert_int_not_equal(first, fl_rng_bits(&other[i], 0));
 }
 
+static void many_are_as_one_by_one(void **state) {
+    (void)state;
+    fl_rng r = {42, FL_STREAM_INIT, 3, 7};
+    double u[100];
+    fl_rng_uniforms(&r, 5, (uint64_t)1 << 31, FL_COUNT(u), u);
+    for (size_t i = 0; i < FL_COUNT(u); i++) assert_true(u[i] == fl_rng_uniform(&r, 5 + (i << 31)));
+}
+
 static void moments(void **state) {
     (void)state;
     fl_rng r = {1, FL_STREAM_INIT, 0, 0};
@@ -146,11 +154,17 @@ static void shapes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nearest_names), cmocka_unit_test(globs),
-        cmocka_unit_test(messages),      cmocka_unit_test(files),
-        cmocka_unit_test(full_disk),     cmocka_unit_test(philox_known_answer),
-        cmocka_unit_test(moments),       cmocka_unit_test(permutations),
-        cmocka_unit_test(arenas),        cmocka_unit_test(shapes),
+        cmocka_unit_test(nearest_names),
+        cmocka_unit_test(globs),
+        cmocka_unit_test(messages),
+        cmocka_unit_test(files),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(philox_known_answer),
+        cmocka_unit_test(moments),
+        cmocka_unit_test(permutations),
+        cmocka_unit_test(many_are_as_one_by_one),
+        cmocka_unit_test(arenas),
+        cmocka_unit_test(shapes),
         cmocka_unit_test(utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

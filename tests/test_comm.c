@@ -181,47 +181,6 @@ static void fixed_sum_does_not_depend_on_cuts(void **state) {
     fl_free(cut);
 }
 
-/* ---- begun and waited for ---- */
-
-/* More sums than the table holds, waited for in an order of their own, with other collectives
- * between. */
-static void pending_sums(int step) {
-    enum { N = 3 * FL_MAX_PENDING / 2, LEN = 11 };
-    float *v = fl_alloc(N * LEN * sizeof *v);
-    int *handle = fl_alloc(N * sizeof *handle);
-    for (int i = 0; i < N; i++) {
-        fill_whole(v + i * LEN, LEN, rank);
-        handle[i] = fl_comm_sum_begin(comm, v + i * LEN, LEN);
-        if (i % 100 == 0) fl_comm_progress(comm);
-    }
-    int word = rank == 0 ? 5 : 0;
-    fl_comm_bcast(comm, &word, sizeof word, 0);
-    check(word == 5);
-    for (int i = 0; i < N; i++) fl_comm_wait(comm, handle[(i * step) % N]);
-    for (int i = 0; i < N; i++) check(is_whole_sum(v + i * LEN, LEN));
-    fl_free(v);
-    fl_free(handle);
-}
-
-static void pending_sums_in_any_order(void **state) {
-    (void)state;
-    pending_sums(1);
-    pending_sums(5); /* no divisor of N, which is 2^9 · 3 */
-}
-
-static void pending_sum_of_several_pieces(void **state) {
-    (void)state;
-    size_t n = n_ranks <= 2 ? PIECE + 9 : 9;
-    float *v = fl_alloc(n * sizeof *v);
-    fill_whole(v, n, rank);
-    fl_comm_wait(comm, fl_comm_sum_begin(comm, v, 0));
-    int handle = fl_comm_sum_begin(comm, v, n);
-    fl_comm_progress(comm);
-    fl_comm_wait(comm, handle);
-    check(is_whole_sum(v, n));
-    fl_free(v);
-}
-
 /* ---- ends ---- */
 
 /* Exit code of this program with a word behind it; `front` may be a launcher or settings, `back` a
@@ -275,8 +234,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(max_is_the_highest),
         cmocka_unit_test(fixed_sum_is_the_tree),
         cmocka_unit_test(fixed_sum_does_not_depend_on_cuts),
-        cmocka_unit_test(pending_sums_in_any_order),
-        cmocka_unit_test(pending_sum_of_several_pieces),
         cmocka_unit_test(one_ranks_end_is_everybodys),
         cmocka_unit_test(launcher_without_mpi_is_refused),
     };

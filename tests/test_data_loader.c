@@ -121,6 +121,63 @@ static void test_skip_inputs(void **state) {
     fl_free(yaml);
 }
 
+enum { IMAGES = 18, VARIANTS = 3, PIXELS = 12 * 12 * 3 };
+
+typedef struct variants { /* what epochs have brought */
+    uint64_t hash[IMAGES * VARIANTS];
+    int seen[IMAGES * VARIANTS];
+    int64_t of_epoch[IMAGES]; /* the input of each sample in the epoch before, this one's now */
+    int unchanged;            /* samples whose input was that of the epoch before */
+} variants;
+
+static void look(variants *v, const fl_batch *b) {
+    for (int i = 0; i < b->rows; i++) {
+        int64_t input = b->input[i], sample = b->sample[i];
+        uint64_t hash = fl_hash(b->x + (size_t)i * PIXELS, PIXELS * sizeof(float), 0);
+        assert_int_equal(input / VARIANTS, sample);
+        if (v->seen[input]++) assert_true(v->hash[input] == hash);
+        v->hash[input] = hash;
+        v->unchanged += v->of_epoch[sample] == input;
+        v->of_epoch[sample] = input;
+    }
+}
+
+static void look_at_epoch(variants *v, const fl_dataset *d, int64_t epoch, int ranks) {
+    fl_loader_conf conf = {.size = ranks, .batch_size = 5, .training = true, .seed = 8};
+    for (; conf.rank < ranks; conf.rank++) {
+        fl_loader *l = must_load(d, conf);
+        fl_loader_start(l, epoch, 0);
+        for (const fl_batch *b; (b = fl_loader_next(l));) look(v, b);
+        fl_loader_close(l);
+    }
+}
+
+/* Each round of epochs brings each variant of each sample once, with the same pixels every time and
+ * on any rank, and never in step with the other samples. */
+static void test_variants(void **state) {
+    (void)state;
+    char *folder = fl_format(busy_folder, write_folder("variants", "ab", IMAGES / 2));
+    char *yaml = fl_format("%s, cache_variants: 3", folder);
+    opened o = must_open(yaml, fl_shape3(12, 12, 3)),
+           other = must_open(folder, fl_shape3(12, 12, 3));
+    assert_int_equal(fl_dataset_inputs(o.data->train, true), IMAGES * VARIANTS);
+    assert_int_equal(fl_dataset_inputs(o.data->train, false), IMAGES);
+    assert_int_equal(fl_dataset_inputs(other.data->train, true), 0);
+    variants v = {0};
+    for (int epoch = 1; epoch <= 4 * VARIANTS; epoch++) {
+        look_at_epoch(&v, o.data->train, epoch, 1 + epoch % 3);
+        for (int i = 0; i < IMAGES * VARIANTS && epoch % VARIANTS == 0; i++)
+            assert_int_equal(v.seen[i], epoch / VARIANTS);
+    }
+    assert_in_range(v.unchanged, 1, 3 * IMAGES - 1);
+    for (int i = 0; i < IMAGES * VARIANTS; i++)
+        for (int k = 0; k < i; k++) assert_true(v.hash[i] != v.hash[k]);
+    close_set(&o);
+    close_set(&other);
+    fl_free(folder);
+    fl_free(yaml);
+}
+
 static void test_bad_image(void **state) {
     (void)state;
     char *yaml = fl_format("format: image_folder, train: %s, on_bad_image: skip",
@@ -160,6 +217,7 @@ int main(void) {
         cmocka_unit_test(test_restart_while_busy),
         cmocka_unit_test(test_batch_held),
         cmocka_unit_test(test_skip_inputs),
+        cmocka_unit_test(test_variants),
         cmocka_unit_test(test_bad_image),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);

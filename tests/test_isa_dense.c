@@ -27,7 +27,7 @@ static run run_dense(const fl_dense *d, shape s, const float *x, const float *w,
     for (size_t i = 0; i < ny && !e->accumulate; i++) r.y[i] = NAN;
     d->forward(s.rows, s.in, s.out, x, w, e, r.y);
     d->backward_data(s.rows, s.in, s.out, dy, w, r.dx);
-    d->backward_weights(s.rows, s.in, s.out, x, dy, r.dw);
+    d->backward_weights(s.rows, s.in, s.out, x, dy, r.dw, true);
     assert_true(r.y[ny] == 12345 && r.dx[nx] == 12345 && r.dw[nw] == 12345);
     return r;
 }
@@ -61,6 +61,19 @@ static void assert_same(shape s, run a, run b) {
     assert_memory_equal(a.dw, b.dw, sizeof(float) * s.in * s.out);
 }
 
+/* Written, not added: what was there does not matter. */
+static void check_written(const fl_dense *d, shape s, const float *x, const float *dy) {
+    size_t n = (size_t)s.in * s.out;
+    float *dw = fl_alloc((n + 1) * sizeof *dw), *want = fl_alloc(n * sizeof *want);
+    memset(dw, 0xff, n * sizeof *dw);
+    dw[n] = 12345;
+    d->backward_weights(s.rows, s.in, s.out, x, dy, dw, false);
+    fl_kernels_reference.gemm(true, false, s.out, s.in, s.rows, dy, s.out, x, s.in, 0, want, s.in);
+    assert_near("dw", dw, want, n, 3 + sqrt(s.rows));
+    assert_true(dw[n] == 12345);
+    fl_free(dw), fl_free(want);
+}
+
 static void check(const fl_dense *d, shape s) {
     size_t nx = (size_t)s.rows * s.in, ny = (size_t)s.rows * s.out, nw = (size_t)s.in * s.out;
     float *x = noise(nx), *w = noise(nw), *dy = noise(ny), *bias = noise(s.out);
@@ -75,6 +88,7 @@ static void check(const fl_dense *d, shape s) {
     assert_near("y", got[0].y, want.y, ny, 3 + sqrt(s.in));
     assert_near("dx", got[0].dx, want.dx, nx, 3 + sqrt(s.out));
     assert_near("dw", got[0].dw, want.dw, nw, 3 + sqrt(s.rows));
+    check_written(d, s, x, dy);
     drop(got[0]), drop(got[1]), drop(want);
     fl_free(x), fl_free(w), fl_free(dy), fl_free(bias);
 }

@@ -180,6 +180,29 @@ static void first_values_depend_on_seed_and_name_alone(void **state) {
     assert_memory_not_equal(a, d, sizeof a);
 }
 
+/* The parameter of the file, in the file's order, and what the seed alone would have made. */
+static void filling_is_first_values_under_the_file(void **state) {
+    (void)state;
+    const char *
+        one = "model: {input: [6, 6, 3], layers: [conv2d: {name: a, filters: 21, kernel_size: 3}]}",
+       *two = "model: {input: [6, 6, 3], layers: [conv2d: {name: a, filters: 21, kernel_size: 3}, "
+              "conv2d: {name: b, filters: 21, kernel_size: 2, kernel_initializer: he_normal}]}";
+    fixture f = fixture_open(one), g = fixture_open(two), h = fixture_open(two);
+    float *saved = fixture_place(f.model), *filled = fixture_place(g.model),
+          *made = fixture_place(h.model);
+    fl_model_init(f.model, 5);
+    assert_int_equal(fl_model_save(f.model, path, FL_NAMES_FROSTLINE, 0, NULL), FL_OK);
+    assert_int_equal(fl_model_fill(g.model, 9, path, false, NULL), FL_OK);
+    fl_model_init(h.model, 9);
+    assert_int_equal(fl_model_load(h.model, path, false, NULL, NULL), FL_OK);
+    assert_memory_equal(filled, made, fl_model_count(g.model) * sizeof(float));
+    assert_memory_equal(filled, saved, fl_model_count(f.model) * sizeof(float));
+    assert_int_equal(fl_model_fill(g.model, 5, NULL, true, NULL), FL_OK);
+    assert_memory_equal(filled, saved, fl_model_count(f.model) * sizeof(float));
+    fl_free(saved), fl_free(filled), fl_free(made);
+    fixture_close(&f), fixture_close(&g), fixture_close(&h);
+}
+
 static void what_is_not_writable_is_left_alone(void **state) {
     (void)state;
     fixture f = fixture_open("model: {input: [3], layers: [dense: {units: 2}]}");
@@ -201,6 +224,7 @@ int main(void) {
         cmocka_unit_test(layouts_are_inverse),
         cmocka_unit_test(first_values_spread_as_in_keras),
         cmocka_unit_test(first_values_depend_on_seed_and_name_alone),
+        cmocka_unit_test(filling_is_first_values_under_the_file),
         cmocka_unit_test(what_is_not_writable_is_left_alone),
     };
     return cmocka_run_group_tests(tests, make_path, remove_path);

@@ -54,6 +54,7 @@ static const char net_text[] =
     "    - add: {name: sum, inputs: [c1, c2]}\n"
     "    - depthwise_conv2d: {name: dw, kernel_size: 3, padding: same, activation: gelu}\n"
     "    - concat: {name: both, inputs: [dw, bn]}\n"
+    "    - conv2d: {name: c3, filters: 8, kernel_size: 1, activation: tanh}\n"
     "    - max_pool2d: {name: pool, pool_size: 2}\n"
     "    - flatten: {name: flat}\n"
     "    - dropout: {name: drop, rate: 0.3}\n"
@@ -85,6 +86,8 @@ static void one_rank(void *context, double *v, size_t count) {
     (void)context, (void)v, (void)count;
 }
 
+static size_t part_bytes, kept_bytes; /* 0 but where a test sets them */
+
 static void open_net_with(net *n, const char *freeze, int bucket_bytes, const fl_kernels *kernels) {
     fl_model_conf conf;
     fl_freeze_conf rules;
@@ -105,12 +108,14 @@ static void open_net_with(net *n, const char *freeze, int bucket_bytes, const fl
                       .accumulation = 1,
                       .bucket_bytes = (size_t)bucket_bytes,
                       .optimizer_slots = 2,
+                      .part_bytes = part_bytes,
+                      .kept_bytes = kept_bytes,
                       .kernels = kernels};
     assert_int_equal(fl_plan_open(n->m, &c, &n->p), FL_OK);
     place_values(n);
     n->gradients = fl_alloc(n->p->n_trainable * sizeof(float));
     n->packed = fl_alloc_pages(fl_plan_packed_floats(n->p) * sizeof(float));
-    fl_plan_pack(n->p, n->packed);
+    for (int part = 2; part >= 0; part--) fl_plan_pack(n->p, n->packed, part, 3);
     fl_engine_conf e = {.kernels = kernels,
                         .packed = n->packed,
                         .gradients = n->gradients,
@@ -145,16 +150,16 @@ static void fill(float *v, size_t n, uint64_t seed) {
     for (size_t i = 0; i < n; i++) v[i] = (float)fl_rng_normal(&r, i);
 }
 
-/* L = Σ logits · v; returns L, adds dL/dw to the gradients if asked. */
+/* L = Σ logits · v; returns L, and leaves dL/dw in the gradients, whatever these held, if asked. */
 static double loss(net *n, const float *v, bool backward) {
-    float x[ROWS * 72];
+    static float x[ROWS * 72]; /* backward may be called later on */
     fill(x, ROWS * 72, 5);
     fl_batch b = batch(ROWS, x);
     const float *logits = fl_engine_forward(n->e, &b, true, 1);
     double sum = 0;
     for (int i = 0; i < ROWS * 3; i++) sum += (double)logits[i] * v[i];
     if (!backward) return sum;
-    memset(n->gradients, 0, n->p->n_trainable * sizeof(float));
+    memset(n->gradients, 0xff, n->p->n_trainable * sizeof(float));
     memcpy(fl_engine_logits_gradient(n->e), v, ROWS * 3 * sizeof(float));
     fl_engine_backward(n->e, true);
     return sum;
@@ -191,13 +196,10 @@ static const float *gradient_of(const net *n, int param) {
  * other statistics. */
 static void freezing_changes_no_gradient(void **state) {
     (void)state;
-    const char *const masks[] = {"{layers: [c2]}",
-                                 "{layers: [dw]}",
-                                 "{layers: [d1]}",
-                                 "{layers: [c1]}",
-                                 "{layers: [c1, dw, d2]}",
-                                 "{layers: [d1, d2]}",
-                                 "{layers: [c1, c2, dw, d1]}",
+    const char *const masks[] = {"{layers: [c2]}",     "{layers: [dw]}",
+                                 "{layers: [d1]}",     "{layers: [c3]}",
+                                 "{layers: [c1]}",     "{layers: [c1, dw, d2]}",
+                                 "{layers: [d1, d2]}", "{layers: [c1, c2, dw, d1]}",
                                  "{layers: [c2, d2]}"};
     float v[ROWS * 3];
     fill(v, ROWS * 3, 6);
@@ -228,6 +230,25 @@ static void frozen_needs_less(void **state) {
     assert_true(head.p->layer[fl_model_find(head.m, "drop")].frost_line);
     close_net(&all);
     close_net(&head);
+}
+
+/* What is only pooled is not kept for the way back: the pooling takes its activation along. */
+static void pooling_takes_the_activation_along(void **state) {
+    (void)state;
+    net n;
+    open_net(&n, "{}", 1 << 20);
+    const struct fl_schedule *s = n.p->schedule;
+    int c3 = fl_model_find(n.m, "c3"), pool = fl_model_find(n.m, "pool"), handed = 0;
+    for (int l = 0; l < n.m->n_layers; l++) handed += s->handed[l] >= 0;
+    assert_int_equal(handed, 1);
+    assert_int_equal(s->handed[pool], c3);
+    close_net(&n);
+    open_net(&n, "{until: both}", 1 << 20);
+    assert_int_equal(n.p->schedule->handed[pool], c3);
+    close_net(&n);
+    open_net(&n, "{until: pool}", 1 << 20);
+    assert_int_equal(n.p->schedule->handed[pool], -1);
+    close_net(&n);
 }
 
 static void buckets_cut_the_payload(void **state) {
@@ -285,11 +306,35 @@ static void buckets_are_ready_when_said(void **state) {
     close_net(&n);
 }
 
+/* A step's gradient is the sum over its micro-batches; the next step's begins anew. */
+static void micro_batches_add(void **state) {
+    (void)state;
+    net n;
+    float v[ROWS * 3], once[4096];
+    fill(v, ROWS * 3, 6);
+    open_net(&n, "{}", 100);
+    loss(&n, v, true);
+    size_t count = n.p->n_trainable;
+    assert_true(count <= FL_COUNT(once));
+    memcpy(once, n.gradients, count * sizeof(float));
+    for (int i = 0; i < 3; i++) {
+        loss(&n, v, false);
+        memcpy(fl_engine_logits_gradient(n.e), v, ROWS * 3 * sizeof(float));
+        fl_engine_backward(n.e, i == 2);
+    }
+    for (size_t i = 0; i < count; i++)
+        assert_true(fabsf(n.gradients[i] - 3 * once[i]) <= 1e-4f * (1 + fabsf(once[i])));
+    loss(&n, v, true);
+    assert_memory_equal(n.gradients, once, count * sizeof(float));
+    close_net(&n);
+}
+
 static void no_rows_no_gradient(void **state) {
     (void)state;
     net n;
     open_net(&n, "{}", 1 << 20);
     fl_batch b = batch(0, NULL);
+    memset(n.gradients, 0xff, n.p->n_trainable * sizeof(float));
     fl_engine_forward(n.e, &b, true, 1);
     fl_engine_backward(n.e, true);
     for (size_t i = 0; i < n.p->n_trainable; i++) assert_true(n.gradients[i] == 0);
@@ -316,6 +361,28 @@ static void static_part_is_the_same(void **state) {
         }
 }
 
+/* However few rows go through which layers at a time, each row becomes the same, to the bit. */
+static void parts_change_nothing(void **state) {
+    (void)state;
+    float x[ROWS * 72], expected[ROWS * 3];
+    int most = 0;
+    fill(x, ROWS * 72, 5);
+    for (const fl_kernels *const *k = fl_kernels_all(); *k; k++)
+        for (part_bytes = 0; part_bytes < 6000; part_bytes += 599) {
+            net n;
+            kept_bytes = part_bytes % 2; /* 0: as usual, much more than these weights */
+            open_net_with(&n, "{layers: [d1], until: drop}", 1 << 20, *k);
+            fl_batch b = batch(ROWS, x);
+            const float *logits = fl_engine_forward(n.e, &b, false, 1);
+            if (part_bytes == 0) memcpy(expected, logits, sizeof expected);
+            assert_memory_equal(logits, expected, sizeof expected);
+            if (n.p->schedule->n_segments > most) most = n.p->schedule->n_segments;
+            close_net(&n);
+        }
+    part_bytes = kept_bytes = 0;
+    assert_true(most > 2);
+}
+
 static void wire_bytes(void **state) {
     (void)state;
     fl_plan p = {.conf = {.np = 4}};
@@ -330,10 +397,13 @@ int main(void) {
         cmocka_unit_test(whole_net_gradients),
         cmocka_unit_test(freezing_changes_no_gradient),
         cmocka_unit_test(frozen_needs_less),
+        cmocka_unit_test(pooling_takes_the_activation_along),
         cmocka_unit_test(buckets_cut_the_payload),
         cmocka_unit_test(buckets_are_ready_when_said),
+        cmocka_unit_test(micro_batches_add),
         cmocka_unit_test(no_rows_no_gradient),
         cmocka_unit_test(static_part_is_the_same),
+        cmocka_unit_test(parts_change_nothing),
         cmocka_unit_test(wire_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

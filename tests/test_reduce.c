@@ -1,5 +1,6 @@
-/* Conformance of every reducer in the registry, for any number of ranks, one included. */
-#include "check_ranks.h"
+/* Conformance of every reducer in the registry: for any number of ranks, one included, and with
+ * several nodes. */
+#include "check_nodes.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 
 /* ---- layouts of buckets ---- */
 
-enum { MAX_BUCKETS = FL_MAX_PENDING + 50, GUARD = 3 };
+enum { MAX_BUCKETS = 1100, GUARD = 3 };
 
 typedef struct layout {
     int n;
@@ -64,41 +65,56 @@ static float whole_value(int r, size_t i) {
     return (float)((int)(i % 101) * (r + 1));
 }
 
-static float *filled(const layout *l, float (*of)(int, size_t)) {
-    float *v = fl_alloc((l->len + GUARD) * sizeof *v);
-    for (size_t i = 0; i < l->len + GUARD; i++) v[i] = of(rank, i);
-    return v;
+/* A window with every rank's numbers, guards included. */
+static fl_window *filled(const layout *l, float (*of)(int, size_t)) {
+    fl_window *w;
+    check(fl_window_open(comm, l->len + GUARD, &w) == FL_OK);
+    for (size_t i = 0; i < l->len + GUARD; i++) fl_window_floats(w)[i] = of(rank, i);
+    return w;
 }
 
-static fl_reduce *opened(int reducer, const layout *l, float *v) {
+static fl_reduce *opened(int reducer, const layout *l, fl_window *w) {
     fl_reduce_conf conf = {.reducer = reducer, .bucket_mb = 25};
     fl_reduce *r;
-    check(fl_reduce_open(comm, &conf, l->n, l->bucket, v, &r) == FL_OK);
+    check(fl_reduce_open(comm, &conf, l->n, l->bucket, w, &r) == FL_OK);
     return r;
 }
 
-static void step(fl_reduce *r, const layout *l, bool backwards) {
+/* The update being none, what is published is the sum itself: every reducer then leaves it whole on
+ * every rank. */
+static void step(fl_reduce *r, const layout *l, fl_window *w, bool backwards) {
     for (int i = 0; i < l->n; i++) fl_reduce_begin(r, backwards ? l->n - 1 - i : i);
     fl_reduce_end(r);
+    fl_reduce_publish(r, w);
 }
 
 /* The gradients after one step of this reducer; caller frees. */
 static float *reduced(int reducer, const layout *l, float (*of)(int, size_t), bool backwards) {
-    float *v = filled(l, of);
-    fl_reduce *r = opened(reducer, l, v);
-    step(r, l, backwards);
+    fl_window *w = filled(l, of);
+    fl_reduce *r = opened(reducer, l, w);
+    step(r, l, w, backwards);
+    float *v = fl_alloc((l->len + GUARD) * sizeof *v);
+    memcpy(v, fl_window_floats(w), (l->len + GUARD) * sizeof *v);
     fl_reduce_close(r);
+    fl_window_close(w);
     return v;
 }
 
-/* Runs `test` for every reducer with every layout. */
-static void for_all(void (*test)(int reducer, const layout *l)) {
+static void (*test_of)(int reducer, const layout *l);
+
+static void on_these_nodes(void) {
     for (int reducer = 0; fl_reducers_all()[reducer]; reducer++)
         for (size_t k = 0; k < FL_COUNT(layouts); k++) {
             layout *l = layouts[k]();
-            test(reducer, l);
+            test_of(reducer, l);
             fl_free(l);
         }
+}
+
+/* Runs `test` for every reducer with every layout on one node and on several. */
+static void for_all(void (*test)(int reducer, const layout *l)) {
+    test_of = test;
+    run_on_all_nodes(on_these_nodes);
 }
 
 /* ---- what is summed ---- */
@@ -106,7 +122,9 @@ static void for_all(void (*test)(int reducer, const layout *l)) {
 static void check_whole(int reducer, const layout *l) {
     float times = (float)(n_ranks * (n_ranks + 1) / 2);
     for (int backwards = 0; backwards < 2; backwards++) {
-        float *v = reduced(reducer, l, whole_value, backwards), *want = filled(l, whole_value);
+        float *v = reduced(reducer, l, whole_value, backwards);
+        float *want = fl_alloc((l->len + GUARD) * sizeof *want);
+        for (size_t i = 0; i < l->len + GUARD; i++) want[i] = whole_value(rank, i);
         for (int b = 0; b < l->n; b++)
             for (size_t i = l->bucket[b].off; i < l->bucket[b].off + l->bucket[b].len; i++)
                 want[i] = whole_value(0, i) * times;
@@ -122,7 +140,9 @@ static void sums_the_buckets_and_nothing_else(void **state) {
 }
 
 static float *fixed_sum(const layout *l) {
-    float *v = filled(l, value), *work = fl_alloc((l->len + GUARD) * sizeof *work);
+    float *v = fl_alloc((l->len + GUARD) * sizeof *v);
+    float *work = fl_alloc((l->len + GUARD) * sizeof *work);
+    for (size_t i = 0; i < l->len + GUARD; i++) v[i] = value(rank, i);
     fl_comm_sum_fixed(comm, v, l->len + GUARD, work);
     fl_free(work);
     return v;
@@ -130,7 +150,7 @@ static float *fixed_sum(const layout *l) {
 
 static void check_near_tree(int reducer, const layout *l) {
     float *v = reduced(reducer, l, value, false), *tree = fixed_sum(l);
-    bool exact = strcmp(fl_reducers_all()[reducer]->name, "tree") == 0;
+    bool exact = fl_comm_nodes(comm) == 1 || strcmp(fl_reducers_all()[reducer]->name, "tree") == 0;
     for (int b = 0; b < l->n; b++)
         for (size_t i = l->bucket[b].off; i < l->bucket[b].off + l->bucket[b].len; i++) {
             float off = fabsf(v[i] - tree[i]), scale = (float)n_ranks * (float)(1 + i % 100);
@@ -158,17 +178,18 @@ static void ranks_hold_the_same_bits(void **state) {
 }
 
 static void check_steps(int reducer, const layout *l) {
-    float *v = filled(l, whole_value);
-    fl_reduce *r = opened(reducer, l, v);
+    fl_window *w = filled(l, whole_value);
+    float *v = fl_window_floats(w);
+    fl_reduce *r = opened(reducer, l, w);
     for (int s = 0; s < 3; s++) {
         for (size_t i = 0; i < l->len; i++) v[i] = (float)(rank + s);
-        step(r, l, s % 2);
+        step(r, l, w, s % 2);
         float all = (float)(n_ranks * (n_ranks - 1) / 2 + n_ranks * s);
         for (int b = 0; b < l->n; b++)
             if (l->bucket[b].len) check(v[l->bucket[b].off] == all);
     }
     fl_reduce_close(r);
-    fl_free(v);
+    fl_window_close(w);
 }
 
 static void step_after_step(void **state) {
@@ -193,6 +214,42 @@ static void tree_gives_the_same_bits_every_run(void **state) {
     fl_free(l);
 }
 
+/* ---- owners ---- */
+
+/* After the end each rank has the sum of what it owns; every float has an owner in each node, and
+ * only one if the reducer shards. */
+static void check_owned(int reducer, const layout *l) {
+    bool shards = fl_reducers_all()[reducer]->shards;
+    fl_window *w = filled(l, whole_value);
+    fl_reduce *r = opened(reducer, l, w);
+    float *owners = fl_alloc((l->len + GUARD) * sizeof *owners);
+    for (int i = 0; i < l->n; i++) fl_reduce_begin(r, i);
+    fl_reduce_end(r);
+    for (int b = 0; b < l->n; b++) {
+        fl_span s = fl_reduce_owned(r)[b];
+        for (size_t i = s.off; i < s.off + s.len; i++) {
+            owners[i]++;
+            check(fl_window_floats(w)[i] ==
+                  whole_value(0, i) * (float)(n_ranks * (n_ranks + 1) / 2));
+        }
+    }
+    fl_comm_sum(comm, owners, l->len);
+    float once = l->n > 0 ? owners[l->bucket[0].off] : 1; /* `auto` may have chosen either */
+    check(once == 1 || (!shards && once == (float)fl_comm_nodes(comm)));
+    for (int b = 0; b < l->n; b++)
+        for (size_t i = l->bucket[b].off; i < l->bucket[b].off + l->bucket[b].len; i++)
+            check(owners[i] == once);
+    fl_reduce_publish(r, w);
+    fl_reduce_close(r);
+    fl_window_close(w);
+    fl_free(owners);
+}
+
+static void owners_hold_the_sum(void **state) {
+    (void)state;
+    for_all(check_owned);
+}
+
 /* ---- the ledger ---- */
 
 static uint64_t wire_of(uint64_t payload) {
@@ -200,17 +257,17 @@ static uint64_t wire_of(uint64_t payload) {
 }
 
 static void check_ledger(int reducer, const layout *l) {
-    float *v = filled(l, whole_value);
-    fl_reduce *r = opened(reducer, l, v);
+    fl_window *w = filled(l, whole_value);
+    fl_reduce *r = opened(reducer, l, w);
     uint64_t payload = payload_of(l);
-    for (int s = 0; s < 3; s++) step(r, l, false);
+    for (int s = 0; s < 3; s++) step(r, l, w, false);
     fl_ledger done = fl_reduce_take(r), after = fl_reduce_take(r);
     check(done.payload_bytes == 3 * payload && done.calls == 3 * (uint64_t)l->n);
     check(done.wire_bytes == 3 * wire_of(payload));
     check(done.exposed_seconds >= 0 && done.exposed_seconds <= done.seconds + 1e-9);
     check(after.payload_bytes + after.wire_bytes + after.calls == 0 && after.seconds == 0);
     fl_reduce_close(r);
-    fl_free(v);
+    fl_window_close(w);
 }
 
 static void ledger_counts_what_was_done(void **state) {
@@ -223,15 +280,15 @@ static void ledger_of_the_contract(void **state) {
     (void)state;
     layout *l = fl_alloc(sizeof *l);
     add_bucket(l, 131978, 0);
-    float *v = filled(l, whole_value);
-    fl_reduce *r = opened(0, l, v);
-    step(r, l, false);
+    fl_window *w = filled(l, whole_value);
+    fl_reduce *r = opened(0, l, w);
+    step(r, l, w, false);
     fl_ledger done = fl_reduce_take(r);
     check(done.payload_bytes == 527912);
     if (n_ranks == 4) check(done.wire_bytes == 791868);
     if (n_ranks == 1) check(done.wire_bytes == 0);
     fl_reduce_close(r);
-    fl_free(v);
+    fl_window_close(w);
     fl_free(l);
 }
 
@@ -241,9 +298,10 @@ static void exposure_is_told_apart(void **state) {
     (void)state;
     for (int reducer = 0; fl_reducers_all()[reducer]; reducer++) {
         layout *l = uneven_buckets();
-        float *v = filled(l, whole_value);
-        fl_reduce *r = opened(reducer, l, v);
-        bool overlaps = reducer == reducer_named("overlap");
+        fl_window *w = filled(l, whole_value);
+        fl_reduce *r = opened(reducer, l, w);
+        const fl_reduce_ops *ops = fl_reducers_all()[reducer];
+        bool overlaps = ops->begin || ops->choose; /* on one node auto is overlap */
         fl_comm_barrier(comm);
         for (int i = 0; i < l->n; i++) fl_reduce_begin(r, i);
         usleep(200000);
@@ -251,8 +309,9 @@ static void exposure_is_told_apart(void **state) {
         fl_ledger done = fl_reduce_take(r);
         double hidden = done.seconds - done.exposed_seconds;
         check(overlaps ? hidden > 0.19 : fabs(hidden) < 1e-6);
+        fl_reduce_publish(r, w);
         fl_reduce_close(r);
-        fl_free(v);
+        fl_window_close(w);
         fl_free(l);
     }
 }
@@ -264,6 +323,7 @@ int main(void) {
         cmocka_unit_test(ranks_hold_the_same_bits),
         cmocka_unit_test(step_after_step),
         cmocka_unit_test(tree_gives_the_same_bits_every_run),
+        cmocka_unit_test(owners_hold_the_sum),
         cmocka_unit_test(ledger_counts_what_was_done),
         cmocka_unit_test(ledger_of_the_contract),
         cmocka_unit_test(exposure_is_told_apart),

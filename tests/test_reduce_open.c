@@ -13,23 +13,25 @@ static int reducer_named(const char *name) {
 static void other_buckets_are_refused(void **state) {
     (void)state;
     if (n_ranks == 1) return;
-    float v[8] = {0};
+    fl_window *w;
+    check(fl_window_open(comm, 8, &w) == FL_OK);
     fl_span buckets[] = {{0, 3}, {3, rank == n_ranks - 1 ? 4 : 5}};
     fl_reduce *r = NULL;
     fl_reduce_conf conf = {0};
-    check(fl_reduce_open(comm, &conf, 2, buckets, v, &r) == FL_ERR_DISAGREE && !r);
+    check(fl_reduce_open(comm, &conf, 2, buckets, w, &r) == FL_ERR_DISAGREE && !r);
     check(says("the gradient's buckets") && says("bucket 1: 3+5") && says("bucket 1: 3+4"));
-    check(fl_reduce_open(comm, &conf, 1 + (rank == 0), buckets, v, &r) == FL_ERR_DISAGREE && !r);
+    check(fl_reduce_open(comm, &conf, 1 + (rank == 0), buckets, w, &r) == FL_ERR_DISAGREE && !r);
+    fl_window_close(w);
 }
 
 static void work_is_for_the_longest_bucket_at_most(void **state) {
     (void)state;
     fl_span buckets[] = {{0, 3}, {3, 70001}, {70004, 64}};
     fl_reduce_conf conf = {.reducer = reducer_named("tree")};
-    check(fl_reduce_work(comm, &conf, 3, buckets) == (n_ranks > 1 ? 70001 : 0));
+    check(fl_reduce_work(n_ranks, &conf, 3, buckets) == (n_ranks > 1 ? 70001 : 0));
     buckets[2].len = (size_t)1 << 40;
-    check(fl_reduce_work(comm, &conf, 3, buckets) == (n_ranks > 1 ? FL_SUM_WORK : 0));
-    check(fl_reduce_work(comm, &conf, 0, NULL) == 0);
+    check(fl_reduce_work(n_ranks, &conf, 3, buckets) == (n_ranks > 1 ? FL_SUM_WORK : 0));
+    check(fl_reduce_work(n_ranks, &conf, 0, NULL) == 0);
 }
 
 static fl_status parse(const char *text, fl_reduce_conf *conf) {
@@ -54,7 +56,8 @@ static void config_chooses_the_reducer(void **state) {
     }
     check(parse("distributed: {reducer: overlpa}", &conf) == FL_ERR_CONFIG && says("overlap"));
     check(parse("distributed: {bucket_mb: 0}", &conf) == FL_ERR_CONFIG && says("bucket_mb"));
-    check(parse("distributed: {allreduce_dtype: float16}", &conf) == FL_ERR_CONFIG);
+    check(parse("distributed: {allreduce_dtype: bfloat61}", &conf) == FL_ERR_CONFIG &&
+          says("bfloat16"));
 }
 
 int main(void) {

@@ -1,4 +1,5 @@
-/* One copy a node: seen by all its ranks, written by one, and by none once it is sealed. */
+/* One copy a node: seen by all its ranks, written by each in part, and by none once it is sealed.
+ */
 #include "check_ranks.h"
 
 #include <signal.h>
@@ -27,7 +28,9 @@ static void write_and_read(fl_shared *s, size_t n) {
     check((uintptr_t)p % (size_t)sysconf(_SC_PAGESIZE) == 0);
     for (size_t i = 0; i < n; i += 511) check(p[i] == 0);
     fl_comm_barrier(comm); /* so that the reading above is done */
-    for (size_t i = 0; i < n && fl_shared_writer(s); i++) p[i] = (unsigned char)(i * 7);
+    size_t part = (size_t)fl_shared_part(s), parts = (size_t)fl_shared_parts(s);
+    for (size_t i = n * part / parts; i < n * (part + 1) / parts; i++)
+        p[i] = (unsigned char)(i * 7);
     fl_shared_seal(s);
     for (size_t i = 0; i < n; i += 3) check(p[i] == (unsigned char)(i * 7));
     check(write_faults((char *)p));
@@ -49,11 +52,52 @@ static void node_shares_one_copy(void **state) {
         check(fl_shared_open(comm, sizes[k], &s) == FL_OK);
         check(fl_shared_is_shared(s) == (fl_comm_node_size(comm) > 1));
         check(fl_shared_writer(s) == (fl_comm_node_rank(comm) == 0));
-        if (!fl_shared_writer(s)) check(write_faults(fl_shared_data(s)));
+        check(fl_shared_parts(s) == fl_comm_node_size(comm));
+        check(fl_shared_part(s) == fl_comm_node_rank(comm));
         check(open_files() == files); /* or the memory would outlive the close */
         write_and_read(s, sizes[k]);
         fl_shared_close(s);
     }
+}
+
+/* Resident kilobytes of the mapping that holds p; -1 if there is none. */
+static long resident_kb(const void *p) {
+    FILE *f = fopen("/proc/self/smaps", "r");
+    char line[512];
+    unsigned long from, to;
+    bool inside = false;
+    long kb = -1;
+    while (f && kb < 0 && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            inside = from <= (uintptr_t)p && (uintptr_t)p < to;
+        else if (inside)
+            sscanf(line, "Rss: %ld kB", &kb);
+    }
+    if (f) fclose(f);
+    return kb;
+}
+
+/* TMPDIR is the folder of the tests, or a disk that is none. */
+static void what_rests_takes_no_memory(void **state) {
+    (void)state;
+    enum { BYTES = 1 << 20 };
+    for (int disk = 1; disk >= 0; disk--) {
+        setenv("TMPDIR", disk ? "." : "/proc", 1);
+        int files = open_files();
+        fl_shared *s;
+        check(fl_shared_open_seldom(comm, BYTES, &s) == FL_OK);
+        check(open_files() == files);
+        write_and_read(s, BYTES);
+        fl_comm_barrier(comm);
+        fl_shared_rest(s);
+        long kb = resident_kb(fl_shared_data(s));
+        check(disk ? kb == 0 : kb > 0);
+        for (size_t i = 0; i < BYTES; i++)
+            check(((unsigned char *)fl_shared_data(s))[i] == (unsigned char)(i * 7));
+        check(write_faults(fl_shared_data(s)));
+        fl_shared_close(s);
+    }
+    unsetenv("TMPDIR");
 }
 
 /* A rank that can open no more files: on the leader nothing is made, elsewhere nothing is found. */
@@ -102,6 +146,7 @@ static void full_memory_is_everybodys_error(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(node_shares_one_copy),
+        cmocka_unit_test(what_rests_takes_no_memory),
         cmocka_unit_test(private_copies_where_sharing_fails),
         cmocka_unit_test(too_much_is_refused_on_all),
         cmocka_unit_test(full_memory_is_everybodys_error),

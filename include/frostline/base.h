@@ -69,6 +69,9 @@ void *fl_alloc(size_t bytes);           /* zeroed; free with fl_free */
 void *fl_resize(void *p, size_t bytes); /* as realloc; new bytes are not zeroed */
 void *fl_alloc_pages(size_t bytes);     /* zeroed, page-aligned, huge pages if any */
 void fl_free_pages(void *p, size_t bytes);
+/* Gives back the memory of the whole pages within this stretch of fl_alloc_pages; they then read as
+ * 0 and may be written again. */
+void fl_empty_pages(void *p, size_t bytes);
 void fl_free(void *p); /* NULL is allowed */
 char *fl_strdup(const char *s);
 char *fl_strndup(const char *s, size_t n);

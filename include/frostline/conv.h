@@ -14,7 +14,7 @@
 #ifndef FROSTLINE_CONV_H
 #define FROSTLINE_CONV_H
 
-#include "frostline/kernel.h"
+#include "frostline/each.h"
 
 /* Activations that can be fused; the values are those of fl_activation. */
 enum { FL_CONV_LINEAR, FL_CONV_RELU, FL_CONV_RELU6 };
@@ -28,7 +28,7 @@ typedef struct fl_epilogue { /* what is done to the output before it is stored *
 } fl_epilogue;
 
 typedef struct fl_conv_algo {
-    const char *name; /* "winograd4", "winograd6", "implicit", "gemm", "direct", … */
+    const char *name; /* "winograd4", "winograd7", "implicit", "gemm", "direct", … */
     bool (*fits)(const fl_conv *g, const fl_epilogue *e);
     size_t (*packed)(const fl_conv *g);                            /* floats of packed weights */
     void (*pack)(const fl_conv *g, const float *w, float *packed); /* w (kh, kw, ci, co) */
@@ -70,29 +70,10 @@ typedef struct fl_dense {
                     float *y);
     /* dx += dy w */
     void (*backward_data)(int rows, int in, int out, const float *dy, const float *w, float *dx);
-    /* dw += dyᵀ x */
-    void (*backward_weights)(int rows, int in, int out, const float *x, const float *dy, float *dw);
+    /* dw = dyᵀ x, or with `add` dw += dyᵀ x */
+    void (*backward_weights)(int rows, int in, int out, const float *x, const float *dy, float *dw,
+                             bool add);
 } fl_dense;
-
-typedef struct fl_adam_step { /* the numbers of one step of Adam */
-    float scale;              /* on the gradient */
-    float l2;                 /* · w, added to the gradient */
-    float fade;               /* · w, taken off the weight */
-    float keep_1, keep_2, new_1, new_2, rate, unbias, epsilon;
-} fl_adam_step;
-
-/* What is done to each number by itself, where that is faster than the plain loop. */
-typedef struct fl_each {
-    /* g = scale gradient + l2 w; m = keep_1 m + new_1 g; v = keep_2 v + new_2 g²;
-     * w -= fade w + rate m / (√v unbias + epsilon); each number's result is the same wherever in
-     * the array it lies */
-    void (*adam)(const fl_adam_step *s, size_t n, float *w, const float *gradient, float *m,
-                 float *v);
-    /* The largest of each window that has at least one pixel, (rows, oh, ow, ci); tap, if wanted:
-     * which it was, ky * kw + kx, the first of equals. NaN counts as the largest. */
-    bool (*fits_max_pool)(const fl_conv *g);
-    void (*max_pool)(const fl_conv *g, int rows, const float *x, float *y, uint16_t *tap);
-} fl_each;
 
 typedef struct fl_isa {
     const char *name;                /* "baseline", "avx2", "avx512" */
@@ -117,36 +98,72 @@ fl_status fl_isa_select(const fl_isa **out);
 const fl_conv_algo *fl_conv_algo_find(const fl_isa *isa, const char *name);
 const fl_conv_dw_algo *fl_conv_dw_algo_find(const fl_isa *isa, const char *name);
 
-/* The cheapest by `cost` of those that fit, or NULL. */
-const fl_conv_algo *fl_conv_algo_choose(const fl_isa *isa, const fl_conv *g, const fl_epilogue *e,
-                                        int rows);
-const fl_conv_dw_algo *fl_conv_dw_algo_choose(const fl_isa *isa, const fl_conv *g, int rows);
-
 /* The geometry of backward-data: from dy (oh, ow, co) to dx (h, w, ci). False if it is no
  * convolution: stride over 1, or padding of a whole kernel. */
 bool fl_conv_adjoint(const fl_conv *g, fl_conv *h);
 /* Its weights: out (kh, kw, co, ci) = w (kh, kw, ci, co), turned by 180° and transposed. */
 void fl_conv_rotate(const fl_conv *g, const float *w, float *out);
 
-/* ---- what layers call: the fastest way that these kernels have ---- */
+/* ---- which of them runs a layer ---- */
+
+typedef enum fl_pass { FL_PASS_FORWARD, FL_PASS_DX, FL_PASS_DW, FL_PASSES } fl_pass;
+
+typedef struct fl_conv_setting {   /* what a user wants of one convolution */
+    const char *forced[FL_PASSES]; /* the algorithm's name; NULL: the cheapest */
+    bool bf16;                     /* where it is static: operands in bfloat16 */
+} fl_conv_setting;
+
+/* What runs the three passes of one convolution. An algorithm that is NULL: the plain way of the
+ * kernels' table. */
+typedef struct fl_conv_choice {
+    const fl_conv_algo *forward, *data;
+    const fl_conv_dw_algo *weights;
+    fl_conv data_geometry; /* what `data` is given: the forward one, or its adjoint, */
+    bool rotate;           /* with rotated weights */
+} fl_conv_choice;
+
+/* The cheapest for about `rows` rows at a time, or those that the setting (NULL: none) forces,
+ * which must be among fl_conv_fitting. The weights are packed at each call. */
+fl_conv_choice fl_conv_choose(const fl_kernels *k, const fl_conv *g, int rows,
+                              const fl_conv_setting *s);
+/* "winograd4", …; the plain way has a name as well (fl_kernels.plain). */
+const char *fl_conv_choice_name(const fl_kernels *k, const fl_conv_choice *c, fl_pass pass);
+
+/* What these kernels have for operands in bfloat16, with sums in float32; NULL-terminated, and
+ * empty on a machine without such dot products. Their names are those of conv and "_bf16". */
+const fl_conv_algo *const *fl_conv_bf16(const fl_kernels *k);
+
+enum { FL_MAX_ALGORITHMS = 16 };
+/* Fills in the names of all that these kernels have for a pass of this convolution, the plain way
+ * last; returns how many. */
+int fl_conv_fitting(const fl_kernels *k, const fl_conv *g, fl_pass pass,
+                    const char *names[FL_MAX_ALGORITHMS]);
+
+/* Floats of scratch that an algorithm wants for any number of rows up to `rows`. */
+size_t fl_conv_algo_work(const fl_conv_algo *a, const fl_conv *g, int rows);
+/* Floats of work that any of the three convolution calls wants for up to `rows` rows. */
+size_t fl_conv_choice_work(const fl_kernels *k, const fl_conv *g, int rows,
+                           const fl_conv_choice *c);
+
+/* ---- what layers call ---- */
 
 /* e's bias and activation on y (rows, n); not its pool. */
 void fl_epilogue_apply(const fl_epilogue *e, size_t rows, size_t n, float *y);
 
-/* Floats of scratch that an algorithm wants for any number of rows up to `rows`. */
-size_t fl_conv_algo_work(const fl_conv_algo *a, const fl_conv *g, int rows);
-
-/* Floats of work that any of the three convolution calls wants for up to `rows` rows. */
-size_t fl_kernels_conv_work(const fl_kernels *k, const fl_conv *g, int rows);
 /* y (rows, oh, ow, co) = x * w (kh, kw, ci, co), then e (its pool 1) */
-void fl_kernels_conv_forward(const fl_kernels *k, const fl_conv *g, int rows, const float *x,
-                             const float *w, const fl_epilogue *e, float *y, float *work);
+void fl_kernels_conv_forward(const fl_kernels *k, const fl_conv_choice *c, const fl_conv *g,
+                             int rows, const float *x, const float *w, const fl_epilogue *e,
+                             float *y, float *work);
 /* dx += … ; dw += … */
-void fl_kernels_conv_backward_data(const fl_kernels *k, const fl_conv *g, int rows, const float *dy,
-                                   const float *w, float *dx, float *work);
-void fl_kernels_conv_backward_weights(const fl_kernels *k, const fl_conv *g, int rows,
-                                      const float *x, const float *dy, float *dw, float *work);
+void fl_kernels_conv_backward_data(const fl_kernels *k, const fl_conv_choice *c, const fl_conv *g,
+                                   int rows, const float *dy, const float *w, float *dx,
+                                   float *work);
+void fl_kernels_conv_backward_weights(const fl_kernels *k, const fl_conv_choice *c,
+                                      const fl_conv *g, int rows, const float *x, const float *dy,
+                                      float *dw, float *work);
 
+/* "depthwise", or "loops" where the set does not take this one. */
+const char *fl_kernels_depthwise_name(const fl_kernels *k, const fl_conv *g);
 void fl_kernels_depthwise_forward(const fl_kernels *k, const fl_conv *g, int rows, const float *x,
                                   const float *w, const fl_epilogue *e, float *y);
 void fl_kernels_depthwise_backward_data(const fl_kernels *k, const fl_conv *g, int rows,
@@ -155,12 +172,15 @@ size_t fl_kernels_depthwise_work(const fl_kernels *k, const fl_conv *g, int rows
 void fl_kernels_depthwise_backward_weights(const fl_kernels *k, const fl_conv *g, int rows,
                                            const float *x, const float *dy, float *dw, float *work);
 
-/* y (rows, out) = x (rows, in) wᵀ, w (out, in), then e; dx += dy w; dw += dyᵀ x */
+/* "dense" for few rows, or "gemm". */
+const char *fl_kernels_dense_name(const fl_kernels *k, int rows);
+/* y (rows, out) = x (rows, in) wᵀ, w (out, in), then e; dx += dy w; dw = dyᵀ x, or with `add`
+ * dw += dyᵀ x */
 void fl_kernels_dense_forward(const fl_kernels *k, int rows, int in, int out, const float *x,
                               const float *w, const fl_epilogue *e, float *y);
 void fl_kernels_dense_backward_data(const fl_kernels *k, int rows, int in, int out, const float *dy,
                                     const float *w, float *dx);
 void fl_kernels_dense_backward_weights(const fl_kernels *k, int rows, int in, int out,
-                                       const float *x, const float *dy, float *dw);
+                                       const float *x, const float *dy, float *dw, bool add);
 
 #endif

@@ -6,6 +6,13 @@
 #include "frostline/field.h"
 #include "frostline/tensor.h"
 
+typedef enum fl_cache_features {
+    FL_CACHE_AUTO,
+    FL_CACHE_OFF,
+    FL_CACHE_MEMORY,
+    FL_CACHE_DISK
+} fl_cache_features;
+
 typedef struct fl_data_conf {
     int format; /* index into the registry */
     fl_node *train, *validation;
@@ -19,8 +26,10 @@ typedef struct fl_data_conf {
     fl_ints classes; /* keep these, renumbered in this order; empty: all */
     int64_t limit;   /* rows of the training set; FL_NONE: all */
     bool shuffle;
-    int cache_features; /* auto | off | memory | disk */
-    int on_bad_image;   /* error | skip */
+    int cache_features;     /* fl_cache_features */
+    int64_t cache_variants; /* augmented inputs of a sample; FL_NONE: a new one each epoch */
+    int cache_dtype;        /* float32 | float16 */
+    int on_bad_image;       /* error | skip */
 } fl_data_conf;
 extern const fl_field fl_data_fields[];
 
@@ -45,6 +54,9 @@ void fl_data_close(fl_data *d);
 
 int64_t fl_dataset_rows(const fl_dataset *d);
 fl_target fl_dataset_target(const fl_dataset *d);
+/* How many different inputs the rows bring in all epochs together: one each, or when training with
+ * augmentation `cache_variants` each; 0 if there is no end to them. */
+int64_t fl_dataset_inputs(const fl_dataset *d, bool training);
 int fl_dataset_classes(const fl_dataset *d); /* classes, or length of a target vector */
 const char *fl_dataset_class_name(const fl_dataset *d, int c); /* NULL if it has no name */
 uint64_t fl_dataset_hash(const fl_dataset *d); /* of the list of samples, labels, preparation */
@@ -82,6 +94,8 @@ typedef struct fl_batch { /* one rank's rows of a global micro-batch; owned by t
     const int32_t *label;  /* (rows), or NULL */
     const float *target;   /* (rows, outputs), or NULL */
     const int64_t *sample; /* (rows): ids in the set */
+    const int64_t *input;  /* (rows): which of fl_dataset_inputs x is; where these have no end, the
+                              sample */
     fl_status status;      /* a row that could not be read: rows is then 0 and message says which */
     const char *message;   /* for fl_fail_text */
 } fl_batch;

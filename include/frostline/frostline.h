@@ -11,6 +11,7 @@
 #include "frostline/config.h"
 #include "frostline/comm.h"
 #include "frostline/kernel.h"
+#include "frostline/each.h"
 #include "frostline/conv.h"
 #include "frostline/tensor.h"
 #include "frostline/layer.h"

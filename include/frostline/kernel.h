@@ -32,7 +32,8 @@ static inline fl_taps fl_taps_x(const fl_conv *g, int ox) {
 }
 
 typedef struct fl_kernels {
-    const char *name;         /* "reference", "baseline", … */
+    const char *name;  /* "reference", "baseline", … */
+    const char *plain; /* what its convolutions without an algorithm are: "im2col", "loops" */
     const struct fl_isa *isa; /* faster ways for what they fit (conv.h); NULL: none */
 
     /* C = op(A) op(B) + beta C, row-major; op transposes where ta, tb. A is m×k, B k×n, C m×n after

@@ -3,8 +3,8 @@
 #ifndef FROSTLINE_LAYER_H
 #define FROSTLINE_LAYER_H
 
+#include "frostline/conv.h"
 #include "frostline/field.h"
-#include "frostline/kernel.h"
 #include "frostline/rng.h"
 #include "frostline/tensor.h"
 
@@ -55,13 +55,15 @@ typedef struct fl_layer_plan { /* what a layer needs for given options, input sh
     unsigned dx_reads, dw_reads; /* FL_READS_…: what backward reads for input / weight gradients */
     size_t saved_bytes; /* forward leaves this for backward (mask, statistics); asked for only if
                            training */
-    size_t work_bytes;  /* scratch during one forward or backward call */
+    size_t work_bytes;  /* scratch during one forward or backward call; a convolution (its fusion)
+                           wants fl_conv_choice_work as well */
 } fl_layer_plan;
 
 typedef struct fl_layer_call { /* one forward or backward call; everything is borrowed */
     const void *conf;
     const fl_kernels *kernels;
-    int rows; /* of this rank; may be 0 */
+    const fl_conv_choice *conv; /* of a convolution: what runs it */
+    int rows;                   /* of this rank; may be 0 */
     int n_in;
     fl_shape in_shape[FL_MAX_INPUTS], out_shape;
     const float *in[FL_MAX_INPUTS]; /* (rows, in_shape) */
@@ -70,14 +72,16 @@ typedef struct fl_layer_call { /* one forward or backward call; everything is bo
     float *buffer[FL_MAX_PARAMS]; /* writable view of a buffer param when training, else NULL */
     float *din[FL_MAX_INPUTS];    /* backward adds to it; NULL: not wanted */
     float *grad[FL_MAX_PARAMS];   /* likewise, as param; NULL: not wanted (frozen, or a buffer) */
-    float *dout;                  /* (rows, out_shape); backward may overwrite it */
-    void *saved, *work;           /* saved: NULL where no backward call follows; a layer that is
-                                     frozen but passes a gradient on has it */
-    bool training;                /* batch statistics, dropout; a frozen layer gets false */
-    fl_rng rng;                   /* stream and epoch set; .sample is set per row from: */
-    const int64_t *sample;        /* (rows) ids of the samples */
-    uint64_t salt;                /* differs between layers: goes into the index's upper half */
-    int64_t global_rows;          /* of the batch, over all ranks */
+    bool first;  /* backward, where ops->writes_first: grad holds nothing yet, so it is written */
+    float *dout; /* (rows, out_shape); backward may overwrite it */
+    void *saved, *work;   /* saved: NULL where no backward call follows; a layer that is
+                             frozen but passes a gradient on has it */
+    bool past_activation; /* backward: dout is already the gradient before the layer's activation */
+    bool training;        /* batch statistics, dropout; a frozen layer gets false */
+    fl_rng rng;           /* stream and epoch set; .sample is set per row from: */
+    const int64_t *sample; /* (rows) ids of the samples */
+    uint64_t salt;         /* differs between layers: goes into the index's upper half */
+    int64_t global_rows;   /* of the batch, over all ranks */
     void (*sum)(void *context, double *v,
                 size_t n); /* over all ranks, in place; every rank calls, also with 0 rows */
     void *context;
@@ -94,19 +98,6 @@ enum {
     FL_LAYER_RANDOM = 1,     /* differs while training: dropout */
     FL_LAYER_STATISTICS = 2, /* uses the batch's statistics while training: batch_norm */
 };
-
-typedef enum fl_activation {
-    FL_ACT_LINEAR,
-    FL_ACT_RELU,
-    FL_ACT_RELU6,
-    FL_ACT_LEAKY_RELU, /* slope 0.2 below zero, as in Keras */
-    FL_ACT_SIGMOID,
-    FL_ACT_TANH,
-    FL_ACT_GELU,
-    FL_ACT_SILU,
-    FL_ACT_SOFTMAX,
-} fl_activation;
-#define FL_ACT_CHOICES "linear|relu|relu6|leaky_relu|sigmoid|tanh|gelu|silu|softmax"
 
 /* What a layer is to a neighbour that may do its work along with its own, where nothing learns. */
 typedef enum fl_fusion_kind {
@@ -132,6 +123,7 @@ typedef struct fl_layer_ops {
     const char *help;
     unsigned traits;
     int min_in, max_in;
+    bool writes_first; /* honours a call's `first`; others find their gradients cleared then */
     size_t conf_size;
     const fl_field *fields;
     /* Pure. rows: the most that a call will bring. False: out->error says why. */
@@ -149,8 +141,5 @@ const fl_layer_ops *const *fl_layers_all(void);
 /* The activation that a layer with these options ends in, as a pointer into conf (so that a final
  * softmax can be fused with the loss by setting it to linear); NULL if the layer has none. */
 fl_activation *fl_layer_activation(const fl_layer_ops *ops, void *conf);
-
-/* f in place on v (rows, channels); softmax along the channels. */
-void fl_act_forward(fl_activation f, size_t rows, size_t channels, float *v);
 
 #endif

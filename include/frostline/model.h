@@ -68,6 +68,8 @@ void fl_model_close(fl_model *m);
 void fl_model_fuse_final(fl_model *m, bool sigmoid);
 
 int fl_model_find(const fl_model *m, const char *layer); /* index, or -1 */
+/* What a layer is to its neighbours where nothing learns (layer.h), by its own input. */
+fl_fusion fl_model_fusion(const fl_model *m, int layer);
 /* Whether a glob means this layer: by its name, or by that of the base it belongs to. */
 bool fl_model_matches(const fl_model_layer *layer, const char *pattern);
 /* Records "unknown layer '<pattern>'" at n, with the nearest of the layers' names and the base's.
@@ -96,6 +98,10 @@ typedef enum fl_naming { FL_NAMES_FROSTLINE, FL_NAMES_TORCHVISION, FL_NAMES_KERA
  * not NULL, receives the number of parameters taken. */
 fl_status fl_model_load(fl_model *m, const char *path, bool strict, const fl_strings *reinit,
                         int *filled);
+/* fl_model_init, and then fl_model_load from `path` (NULL: the seed alone), without making first
+ * values that the file replaces. */
+fl_status fl_model_fill(fl_model *m, uint64_t seed, const char *path, bool strict,
+                        const fl_strings *reinit);
 
 /* Writes all parameters as safetensors in PyTorch's layout. FL_ERR_CONFIG if the net has no such
  * names. */

@@ -3,12 +3,14 @@
 #ifndef FROSTLINE_OPTIM_H
 #define FROSTLINE_OPTIM_H
 
+#include "frostline/each.h"
 #include "frostline/field.h"
 #include "frostline/tensor.h"
 
 enum { FL_MAX_SLOTS = 2 };
 
 typedef struct fl_update { /* one stretch of parameters that are treated alike */
+    const fl_each *each;   /* what moves them */
     double learning_rate;  /* scheduled and scaled by the rules */
     double
         weight_decay_scale; /* multiplies the optimizer's weight_decay: 0 for what must not decay */

@@ -10,7 +10,8 @@
 typedef struct fl_reduce_conf {
     int reducer; /* index into the registry */
     double bucket_mb;
-    int allreduce_dtype; /* float32 */
+    int allreduce_dtype; /* fl_wire */
+    double timeout;      /* seconds, for fl_comm_watch; 0: none */
 } fl_reduce_conf;
 extern const fl_field fl_reduce_fields[]; /* the config's `distributed` section */
 
@@ -22,30 +23,48 @@ typedef struct fl_ledger {  /* what was really done, since the last fl_reduce_ta
                              * 2 (np-1)/np of a step's payload, rounded down */
     uint64_t calls;         /* sums, one a bucket */
     double seconds;         /* from the first sum of a step until all are complete */
-    double exposed_seconds; /* of them, those inside fl_reduce_begin and fl_reduce_end, when nothing
-                             * else ran on this rank */
+    double exposed_seconds; /* of them, those inside fl_reduce_begin, fl_reduce_end and
+                             * fl_reduce_publish, when nothing else ran on this rank */
 } fl_ledger;
 
-typedef struct fl_reduce_ops {
+typedef struct fl_reduce_ops fl_reduce_ops;
+struct fl_reduce_ops {
     const char *name, *help;
+    /* NULL, or finds the reducer to be used instead; collective. The rest is then NULL. */
+    fl_status (*choose)(fl_comm *c, int n, const fl_span *buckets, const fl_reduce_ops **out);
+    bool shards; /* each node updates its share of a bucket, not all of it */
     /* Work memory in floats that `begin` and `end` want for these buckets. */
-    size_t (*work)(const fl_comm *c, int n, const fl_span *buckets);
+    size_t (*work)(int ranks, int n, const fl_span *buckets);
     void (*begin)(fl_reduce *r, int bucket); /* its gradient on this rank is complete */
-    void (*end)(fl_reduce *r); /* on return every bucket holds the sum over all ranks */
-} fl_reduce_ops;
+    void (*end)(fl_reduce *r); /* on return each bucket holds the sum, in what this rank owns */
+};
 const fl_reduce_ops *const *fl_reducers_all(void);
 
-/* Collective. gradients is borrowed; buckets are copied. FL_ERR_DISAGREE if the ranks do not bring
- * the same buckets. */
+/* Collective. The gradients are borrowed; buckets are copied. FL_ERR_DISAGREE if the ranks do not
+ * bring the same buckets. */
 fl_status fl_reduce_open(fl_comm *c, const fl_reduce_conf *conf, int n, const fl_span *buckets,
-                         float *gradients, fl_reduce **out);
+                         fl_window *gradients, fl_reduce **out);
 void fl_reduce_close(fl_reduce *r);
-size_t fl_reduce_work(const fl_comm *c, const fl_reduce_conf *conf, int n,
+size_t fl_reduce_work(int ranks, const fl_reduce_conf *conf, int n,
                       const fl_span *buckets); /* floats */
-/* One step: each bucket is begun once, in the same order on every rank; then the end. Between them
- * fl_comm_progress may be called at any time to let what is begun advance. */
+
+/* One span a bucket: what this rank is to update of it. The ranks of a node share a bucket out
+ * among themselves; every node updates all of it, or, if the reducer shards, its share. Valid until
+ * the close. */
+const fl_span *fl_reduce_owned(const fl_reduce *r);
+/* The same, but every float of a bucket has one rank: to count each once. */
+const fl_span *fl_reduce_counted(const fl_reduce *r);
+/* Collective. v: as long as the gradients, common to the ranks of a node, with what the owners keep
+ * (optimizer state). Gives every node all of it: to save it, or to share it out anew. */
+void fl_reduce_gather(fl_reduce *r, fl_window *v);
+/* Gives back the memory of what this rank's node does not own. It then reads as 0. */
+void fl_reduce_forget(const fl_reduce *r, fl_window *v);
+
+/* One step: each bucket is begun once, in the same order on every rank; then the end; then, once
+ * the owners have updated them, the weights are published: they become the same on every rank. */
 void fl_reduce_begin(fl_reduce *r, int bucket);
 void fl_reduce_end(fl_reduce *r);
+void fl_reduce_publish(fl_reduce *r, fl_window *weights);
 fl_ledger fl_reduce_take(fl_reduce *r);
 
 #endif

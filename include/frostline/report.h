@@ -24,6 +24,9 @@ typedef struct fl_epoch_record {
     uint64_t payload_bytes, planned_payload_bytes, unfrozen_payload_bytes, wire_bytes, reduce_calls;
     double reduce_seconds;
     uint64_t memory_bytes; /* peak resident of rank 0 */
+    uint64_t node_memory_bytes,
+        planned_node_memory_bytes; /* of all ranks of a node, while training:
+                                      pages that they share once */
     fl_times time;
     int phase;            /* of the freeze schedule, from 0 */
     size_t trainable;     /* parameters that learn in this epoch */

@@ -69,11 +69,13 @@ typedef struct fl_experiment { /* a config understood: every section parsed, the
     fl_early_conf early_stopping;
     fl_optim_conf optim;
     fl_reduce_conf reduce;
+    fl_kernels_conf kernels;
     fl_checkpoint_conf checkpoint;
     int best; /* fl_monitor of the best checkpoint, or -1 */
     fl_log_conf log;
     fl_model *model;
     fl_freeze *freeze;
+    fl_conv_setting *conv;            /* per layer, from kernels */
     double *rate_scale, *decay_scale; /* per layer, from optimizer.rules */
 } fl_experiment;
 
@@ -97,6 +99,12 @@ void fl_experiment_close(fl_experiment *x);
 
 /* The plan of a phase for np ranks; caller closes. */
 fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan **out);
+
+/* Fills in p->features for the sets of `d` (NULL: they cannot be read here, so their rows are
+ * unknown) in a phase of the freeze schedule, by what is free on all nodes of `c` now: collective;
+ * NULL: on this node alone. FL_ERR_CONFIG if what `data.cache_features` asks for cannot be. */
+fl_status fl_experiment_features(fl_comm *c, const fl_experiment *x, const fl_data *d, int phase,
+                                 fl_plan *p);
 
 typedef struct fl_train_options {
     const char *run_dir; /* NULL: <output_dir>/<name>/<time>[-<job>] */

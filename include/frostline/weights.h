@@ -66,5 +66,11 @@ fl_status fl_tensor_read_int(const fl_weights *w, const fl_tensor_info *t, int64
  * ending; FL_ERR_INPUT: content that the format cannot hold; FL_ERR_IO: the disk. */
 fl_status fl_weights_write(const char *path, int n, const fl_tensor_info *tensors, int n_meta,
                            const char *const (*meta)[2]);
+/* The same; the bytes of tensor i are those that source(context, i) returns when their turn comes,
+ * in order, valid until the next call: so that not all need be in memory at once. */
+typedef const void *fl_tensor_source(void *context, int i);
+fl_status fl_weights_write_from(const char *path, int n, const fl_tensor_info *tensors,
+                                fl_tensor_source *source, void *context, int n_meta,
+                                const char *const (*meta)[2]);
 
 #endif

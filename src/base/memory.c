@@ -46,6 +46,16 @@ void fl_free_pages(void *p, size_t bytes) {
     if (p) munmap(p, whole_pages(bytes));
 }
 
+void fl_empty_pages(void *p, size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *end = (char *)p + bytes, *first = (char *)p + (page - (uintptr_t)p % page) % page;
+    char *last = end - (uintptr_t)end % page;
+    if (first >= last) return;
+    size_t n = (size_t)(last - first);
+    if (madvise(first, n, MADV_REMOVE) != 0) /* memory that processes share; else: */
+        madvise(first, n, MADV_DONTNEED);
+}
+
 char *fl_strdup(const char *s) {
     return fl_strndup(s, strlen(s));
 }

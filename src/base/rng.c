@@ -25,9 +25,13 @@ static block philox(uint64_t key, uint64_t hi, uint64_t lo) {
     return b;
 }
 
-static block draw(const fl_rng *r, uint64_t index) {
+static uint64_t key_of(const fl_rng *r) {
     uint64_t where = (uint64_t)r->stream << 32 | r->epoch;
-    return philox(mix(r->seed + 0x9e3779b97f4a7c15u) ^ mix(where), r->sample, index);
+    return mix(r->seed + 0x9e3779b97f4a7c15u) ^ mix(where);
+}
+
+static block draw(const fl_rng *r, uint64_t index) {
+    return philox(key_of(r), r->sample, index);
 }
 
 uint64_t fl_rng_bits(const fl_rng *r, uint64_t index) {
@@ -42,6 +46,14 @@ static double unit(uint32_t hi, uint32_t lo) { /* 53 bits in [0, 1) */
 double fl_rng_uniform(const fl_rng *r, uint64_t index) {
     block b = draw(r, index);
     return unit(b.v[1], b.v[0]);
+}
+
+void fl_rng_uniforms(const fl_rng *r, uint64_t first, uint64_t step, size_t n, double *out) {
+    uint64_t key = key_of(r);
+    for (size_t i = 0; i < n; i++) {
+        block b = philox(key, r->sample, first + i * step);
+        out[i] = unit(b.v[1], b.v[0]);
+    }
 }
 
 double fl_rng_normal(const fl_rng *r, uint64_t index) { /* Box & Muller 1958 */

@@ -12,6 +12,8 @@ typedef struct measurement {
 static const measurement measurements[] = {
     {"conv", "bench conv", false, fl_bench_conv},
     {"gemm", "bench gemm", false, fl_bench_gemm},
+    {"error", "bench error", true, fl_bench_error},
+    {"allreduce", "bench allreduce", true, fl_bench_allreduce},
     {"step", "bench step", true, fl_bench_steps},
 };
 
@@ -20,7 +22,8 @@ static fl_status unknown(const char *word) {
     for (size_t i = 0; i < FL_COUNT(measurements); i++) names[i] = measurements[i].name;
     const char *near = fl_nearest(word, names, FL_COUNT(names));
     return fl_fail(FL_ERR_CONFIG, "'frostline bench' cannot measure '%s'%s%s%s", word,
-                   near ? "; did you mean '" : "; it can measure conv, gemm and step",
+                   near ? "; did you mean '"
+                        : "; it can measure conv, gemm, error, allreduce and step",
                    near ? near : "", near ? "'?" : "");
 }
 
@@ -31,8 +34,9 @@ static fl_status run(const measurement *m, fl_comm *c, int argc, char **argv) {
 
 fl_status fl_cli_bench(fl_comm *c, int argc, char **argv) {
     if (argc < 2 || argv[1][0] == '-')
-        return fl_fail(FL_ERR_CONFIG, "'frostline bench' needs to know what to measure: conv, gemm "
-                                      "or step; see 'frostline help bench'");
+        return fl_fail(FL_ERR_CONFIG,
+                       "'frostline bench' needs to know what to measure: conv, gemm, "
+                       "error, allreduce or step; see 'frostline help bench'");
     for (size_t i = 0; i < FL_COUNT(measurements); i++)
         if (strcmp(argv[1], measurements[i].name) == 0) {
             argv[1] = (char *)measurements[i].title;

@@ -43,6 +43,8 @@ void fl_bench_print_json(json_t *object);
 
 fl_status fl_bench_conv(fl_comm *c, int argc, char **argv);
 fl_status fl_bench_gemm(fl_comm *c, int argc, char **argv);
-fl_status fl_bench_steps(fl_comm *c, int argc, char **argv); /* collective */
+fl_status fl_bench_error(fl_comm *c, int argc, char **argv);     /* collective */
+fl_status fl_bench_allreduce(fl_comm *c, int argc, char **argv); /* collective */
+fl_status fl_bench_steps(fl_comm *c, int argc, char **argv);     /* collective */
 
 #endif

@@ -47,13 +47,13 @@ static double flops_of(const fl_bench_conv_case *c, int rows) {
 }
 
 static const char *name_of(const job *j) {
-    return j->algo ? j->algo->name : j->depthwise ? "depthwise" : "plain";
+    if (j->algo) return j->algo->name;
+    if (j->depthwise) return "depthwise";
+    return j->c->depthwise ? "loops" : j->kernels->plain;
 }
 
-/* What has no algorithm runs the plain way. */
 static bool is_chosen(const job *j) {
-    const char *planned = j->c->algorithm;
-    return strcmp(*planned ? planned : "plain", name_of(j)) == 0;
+    return strcmp(j->c->algorithm, name_of(j)) == 0;
 }
 
 static json_t *triple(int a, int b, int c) {
@@ -89,7 +89,7 @@ static void print_result(const fl_bench *b, const job *j, double seconds, size_t
     snprintf(input, sizeof input, "%dx%dx%d", g->h, g->w, g->ci);
     snprintf(kernel, sizeof kernel, "%dx%dx%d/%d%s", g->kh, g->kw, g->co, g->sh,
              j->c->e.pool > 1 ? " pool" : "");
-    printf("%-18.18s %2d  %-12s %-15s %-10s %s %9.2f %9.1f %7.2f %10s\n", j->c->layer, j->c->layers,
+    printf("%-18.18s %2d  %-12s %-15s %-14s %s %9.2f %9.1f %7.2f %10s\n", j->c->layer, j->c->layers,
            input, kernel, name_of(j), is_chosen(j) ? "*" : " ", seconds * 1e3, speed * 1e-9,
            speed / b->peak, fl_human_bytes((double)(packed * sizeof(float)), size));
 }
@@ -114,6 +114,12 @@ static void bench_algo(const fl_bench *b, json_t *results, job *j, const fl_conv
     j->algo = NULL;
 }
 
+static void bench_algos(const fl_bench *b, json_t *results, job *j,
+                        const fl_conv_algo *const *list) {
+    for (; *list; list++)
+        if ((*list)->fits(&j->c->g, &j->e)) bench_algo(b, results, j, *list);
+}
+
 static void bench_plain(const fl_bench *b, json_t *results, job *j) {
     size_t work = j->c->depthwise ? 0 : b->kernels->conv_work(&j->c->g, j->rows);
     j->work = fl_bench_floats(work);
@@ -124,8 +130,8 @@ static void bench_plain(const fl_bench *b, json_t *results, job *j) {
 static void bench_ways(const fl_bench *b, json_t *results, job *j) {
     const fl_conv *g = &j->c->g;
     const fl_isa *isa = b->kernels->isa;
-    for (const fl_conv_algo *const *a = isa ? isa->conv : NULL; !j->c->depthwise && a && *a; a++)
-        if ((*a)->fits(g, &j->e)) bench_algo(b, results, j, *a);
+    if (!j->c->depthwise && isa) bench_algos(b, results, j, isa->conv);
+    if (!j->c->depthwise) bench_algos(b, results, j, fl_conv_bf16(b->kernels));
     j->depthwise = j->c->depthwise && isa && isa->depthwise && isa->depthwise->fits(g, &j->e);
     if (j->depthwise) measure(b, results, j, 0);
     j->depthwise = false;
@@ -151,14 +157,15 @@ static void bench_case(const fl_bench *b, json_t *results, const fl_bench_conv_c
 
 static void print_head(const fl_bench *b, const char *net, int rows) {
     fl_bench_print_head(b);
-    printf("# the convolutions of %s, forward, %d rows at a time, bias, activation and pooling "
-           "fused; medians of %d runs\n"
-           "# *: the plan's choice; plain: without an algorithm; operations are those of the "
-           "definition, so that\n"
-           "# Winograd's algorithms, which do with fewer, may pass the peak\n"
-           "%-18s %2s  %-12s %-15s %-10s   %9s %9s %7s %10s\n",
-           net, rows, b->repeat, "layer", "of", "input", "kernel/stride", "algorithm", "ms",
-           "GFLOP/s", "of peak", "packed");
+    printf(
+        "# the convolutions of %s, forward, %d rows at a time, bias, activation and pooling "
+        "fused; medians of %d runs\n"
+        "# *: the plan's choice; im2col, loops: without an algorithm; operations are those of the "
+        "definition, so that\n"
+        "# Winograd's algorithms, which do with fewer, may pass the peak\n"
+        "%-18s %2s  %-12s %-15s %-14s   %9s %9s %7s %10s\n",
+        net, rows, b->repeat, "layer", "of", "input", "kernel/stride", "algorithm", "ms", "GFLOP/s",
+        "of peak", "packed");
 }
 
 static fl_status bench_net(fl_bench *b, const char *net, const fl_plan *p, int rows) {

@@ -45,7 +45,7 @@ static void run_dense(const job *j) {
     else if (s->operation == BACKWARD_DATA)
         j->dense->backward_data(s->m, s->k, s->n, j->to, j->weights, j->rows);
     else
-        j->dense->backward_weights(s->m, s->k, s->n, j->rows, j->to, j->weights);
+        j->dense->backward_weights(s->m, s->k, s->n, j->rows, j->to, j->weights, true);
 }
 
 static void run(const void *p) {

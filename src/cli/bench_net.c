@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-static fl_fusion fusion_of(const fl_model *m, int l) {
-    const fl_model_layer *layer = &m->layer[l];
-    if (!layer->ops->fusion || layer->n_in != 1) return (fl_fusion){.kind = FL_FUSION_NONE};
-    int from = layer->in[0];
-    return layer->ops->fusion(layer->conf,
-                              from == FL_MODEL_INPUT ? m->input : m->layer[from].shape);
-}
-
 static bool can_fuse(fl_activation a) {
     return a == FL_ACT_LINEAR || a == FL_ACT_RELU || a == FL_ACT_RELU6;
 }
@@ -23,8 +15,10 @@ static int conv_activation(fl_activation a) {
 static void add_fused(const fl_plan *p, int l, fl_epilogue *e) {
     const fl_model *m = p->model;
     for (int next = l + 1; next < m->n_layers; next++) {
-        if (m->layer[next].in[0] != l || strcmp(fl_plan_algorithm(p, next), "fused") != 0) continue;
-        fl_fusion f = fusion_of(m, next);
+        if (m->layer[next].in[0] != l ||
+            strcmp(fl_plan_algorithm(p, next, FL_PASS_FORWARD), "fused") != 0)
+            continue;
+        fl_fusion f = fl_model_fusion(m, next);
         if (f.kind == FL_FUSION_ACTIVATION) e->activation = conv_activation(f.activation);
         if (f.kind == FL_FUSION_POOL) e->pool = 2;
         l = next;
@@ -32,7 +26,7 @@ static void add_fused(const fl_plan *p, int l, fl_epilogue *e) {
 }
 
 static bool case_of(const fl_plan *p, int l, fl_bench_conv_case *out) {
-    fl_fusion f = fusion_of(p->model, l);
+    fl_fusion f = fl_model_fusion(p->model, l);
     if (f.kind != FL_FUSION_CONV && f.kind != FL_FUSION_DEPTHWISE) return false;
     *out = (fl_bench_conv_case){
         .layer = p->model->layer[l].name,
@@ -40,7 +34,7 @@ static bool case_of(const fl_plan *p, int l, fl_bench_conv_case *out) {
         .g = f.geometry,
         .depthwise = f.kind == FL_FUSION_DEPTHWISE,
         .e = {.pool = 1},
-        .algorithm = fl_plan_algorithm(p, l),
+        .algorithm = fl_plan_algorithm(p, l, FL_PASS_FORWARD),
     };
     if (can_fuse(f.activation)) out->e.activation = conv_activation(f.activation);
     add_fused(p, l, &out->e);

@@ -11,7 +11,7 @@ typedef struct fl_bench_conv_case {
     fl_conv g;
     bool depthwise;
     fl_epilogue e;         /* bias NULL */
-    const char *algorithm; /* what the plan runs it with; "": the layer's own way */
+    const char *algorithm; /* what the plan runs it with */
 } fl_bench_conv_case;
 
 /* In the order of the net; caller frees. */

@@ -25,7 +25,7 @@ typedef struct subject { /* what is measured */
     const char *config;
     int ranks, warmup, steps;
     double flops;     /* of one step, all ranks */
-    char *algorithms; /* of the static part; owned */
+    char *algorithms; /* of the forward pass; owned */
 } subject;
 
 static double quantile(const fl_bench_result *r, const part *p, double q) {
@@ -50,10 +50,11 @@ static char *algorithms_of(const fl_plan *p) {
     fl_text t = {0};
     fl_text_add(&t, "%s", "");
     for (int l = 0; l < p->model->n_layers; l++) {
-        const char *name = fl_plan_algorithm(p, l);
+        const char *name = fl_plan_algorithm(p, l, FL_PASS_FORWARD);
         int before = 0, after = 0;
         for (int i = 0; i < p->model->n_layers; i++)
-            *(i < l ? &before : &after) += strcmp(fl_plan_algorithm(p, i), name) == 0;
+            *(i < l ? &before : &after) +=
+                strcmp(fl_plan_algorithm(p, i, FL_PASS_FORWARD), name) == 0;
         if (*name && strcmp(name, "fused") != 0 && before == 0)
             fl_text_add(&t, "%s%s %d", t.len ? ", " : "", name, after);
     }
@@ -119,7 +120,7 @@ static void print_text(const fl_bench *b, const subject *s, const fl_bench_resul
     for (size_t i = 0; i < FL_COUNT(parts); i++) print_part(r, &parts[i]);
     printf("\n%.2f samples/s; %.1f GFLOP/s, %.2f of the peak of all ranks\n",
            (double)s->x->train.batch_size / median, speed * 1e-9, speed / (b->peak * s->ranks));
-    if (*s->algorithms) printf("static layers by algorithm: %s\n", s->algorithms);
+    if (*s->algorithms) printf("forward, layers by algorithm: %s\n", s->algorithms);
     printf("memory: at most %s resident in a rank; %s in all ranks, shared pages once\n",
            fl_human_bytes(r->peak_rss_bytes, rss), fl_human_bytes(r->pss_bytes, pss));
 }

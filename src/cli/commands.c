@@ -27,8 +27,14 @@ const fl_command fl_commands[] = {
     {"sample", "CONFIG --row N --output IMAGE.png",
      "writes an image of the validation set to a file, and names its class", false, fl_cli_sample},
     {"bench",
-     "conv [CONFIG] | gemm | step CONFIG [--rows N] [--repeat N] [--steps N] [--warmup N] [--json]",
-     "times a net's convolutions, matrix products, or its training step", true, fl_cli_bench},
+     "conv [CONFIG] [--rows N] [--repeat N] | gemm [--rows N] [--repeat N] | error [CONFIG] "
+     "[--rows N] | allreduce [--min "
+     "BYTES] "
+     "[--max BYTES] [--factor N] [--repeat N] | step CONFIG [--steps N] [--warmup N]; each "
+     "[--json]",
+     "times a net's convolutions, matrix products, sums over the ranks, or a training step; or "
+     "measures rounding errors",
+     true, fl_cli_bench},
     {"ls", "", "the configs that come with Frostline", false, fl_cli_ls},
     {"cp", "NAME FILE", "copies one of them, to start from", false, fl_cli_cp},
     {"info", "", "version, libraries, kernels and formats of this build", false, fl_cli_info},

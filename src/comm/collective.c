@@ -4,11 +4,14 @@
 #include "comm_internal.h"
 
 void fl_comm_barrier(fl_comm *c) {
-    if (c->size > 1) MPI_Barrier(c->world);
+    if (c->size == 1) return;
+    FL_WAITING(c, "a barrier");
+    MPI_Barrier(c->world);
 }
 
 void fl_comm_bcast(fl_comm *c, void *p, size_t bytes, int root) {
     if (c->size == 1) return;
+    FL_WAITING(c, "a broadcast");
     for (size_t at = 0; at < bytes; at += FL_COMM_PIECE)
         MPI_Bcast((char *)p + at, fl_comm_piece(bytes - at), MPI_BYTE, root, c->world);
 }
@@ -30,6 +33,7 @@ static void gather_long(fl_comm *c, size_t bytes, char *all) {
 void fl_comm_gather(fl_comm *c, const void *mine, size_t bytes, void *all) {
     if (bytes) memcpy((char *)all + (size_t)c->rank * bytes, mine, bytes);
     if (c->size == 1) return;
+    FL_WAITING(c, "an exchange between all ranks");
     if (bytes > FL_COMM_PIECE) {
         gather_long(c, bytes, all);
     } else {
@@ -39,6 +43,7 @@ void fl_comm_gather(fl_comm *c, const void *mine, size_t bytes, void *all) {
 
 static void all_reduce(fl_comm *c, void *v, size_t n, size_t each, MPI_Datatype type, MPI_Op op) {
     if (c->size == 1) return;
+    FL_WAITING(c, "a sum over all ranks");
     for (size_t at = 0; at < n; at += FL_COMM_PIECE)
         MPI_Allreduce(MPI_IN_PLACE, (char *)v + at * each, fl_comm_piece(n - at), type, op,
                       c->world);

@@ -4,19 +4,15 @@
 
 #include <mpi.h>
 
+#include "comm/watchdog.h"
 #include "frostline/comm.h"
 
 struct fl_comm {
     MPI_Comm world, node; /* our own duplicates; MPI_COMM_NULL without MPI */
     bool finalises;       /* fl_comm_open initialised MPI, so fl_comm_close ends it */
     int rank, size, node_rank, node_size, nodes;
-
-    /* Begun all-reduces. A long one is several requests, linked by `next`; free slots are linked
-     * too. Slots are given back by fl_comm_wait alone, so they are the same on every rank. */
-    MPI_Request request[FL_MAX_PENDING];
-    int next[FL_MAX_PENDING]; /* -1 ends a chain */
-    int free_slot;            /* head of the free ones */
-    int n_taken, high;        /* slots in use, and how far up the table they reach */
+    fl_progress progress;
+    fl_watchdog *watchdog; /* NULL: none */
 };
 
 /* MPI counts are ints, so long vectors go in pieces of so many elements. Far below INT_MAX, and far
@@ -26,8 +22,6 @@ enum { FL_COMM_PIECE = 1 << 24 };
 static inline int fl_comm_piece(size_t left) {
     return left < FL_COMM_PIECE ? (int)left : FL_COMM_PIECE;
 }
-
-void fl_comm_pending_init(fl_comm *c);
 
 /* Collective. The text of `root` on every rank; the caller frees it. */
 char *fl_comm_bcast_text(fl_comm *c, const char *mine, int root);

@@ -8,6 +8,7 @@
  *
  * wherever i lies in the vector: cutting a vector into buckets or pieces differently changes no
  * bit. */
+#include "comm/sum.h"
 #include "comm_internal.h"
 
 static void add(float *restrict v, const float *restrict w, size_t n) {
@@ -35,15 +36,9 @@ static void butterfly(fl_comm *c, int distance, float *v, size_t n, float *work)
     exchange(c, partner, mine, n_mine, theirs, n_theirs);
 }
 
-static int power_of_two_within(int n) {
-    int p = 1;
-    while (p <= n / 2) p *= 2;
-    return p;
-}
-
 /* Ranks p and above only lend their numbers to rank - p, and get the sum back from it. */
 static void sum_piece(fl_comm *c, float *v, int n, float *work) {
-    int p = power_of_two_within(c->size);
+    int p = fl_power_of_two_within(c->size);
     if (c->rank >= p) {
         MPI_Send(v, n, MPI_FLOAT, c->rank - p, 0, c->world);
         MPI_Recv(v, n, MPI_FLOAT, c->rank - p, 0, c->world, MPI_STATUS_IGNORE);
@@ -60,6 +55,7 @@ static void sum_piece(fl_comm *c, float *v, int n, float *work) {
 
 void fl_comm_sum_fixed(fl_comm *c, float *v, size_t n, float *work) {
     if (c->size == 1) return;
+    FL_WAITING(c, "a sum over all ranks");
     for (size_t at = 0; at < n; at += FL_SUM_WORK)
         sum_piece(c, v + at, n - at < FL_SUM_WORK ? (int)(n - at) : FL_SUM_WORK, work);
 }

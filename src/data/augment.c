@@ -78,6 +78,10 @@ fl_status fl_prep_augment(fl_node *augment, fl_augment *a) {
     return parse_resized(c.resized_crop, a) == FL_OK ? status : FL_ERR_CONFIG;
 }
 
+bool fl_augment_any(const fl_augment *a) {
+    return a->flip || a->padding || a->resized_crop;
+}
+
 bool fl_augment_flip(const fl_rng *r) {
     return fl_rng_bits(r, DRAW_FLIP) & 1;
 }

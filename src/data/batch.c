@@ -7,6 +7,7 @@ void fl_slot_open(fl_slot *s, const fl_dataset *d, int max_rows) {
     size_t n = (size_t)max_rows;
     s->x = fl_alloc(n * fl_shape_size(d->prep.input) * sizeof *s->x);
     s->sample = fl_alloc(n * sizeof *s->sample);
+    s->input = fl_alloc(n * sizeof *s->input);
     if (d->label) s->label = fl_alloc(n * sizeof *s->label);
     if (d->source->vector) s->target = fl_alloc(n * (size_t)d->classes * sizeof *s->target);
 }
@@ -14,14 +15,21 @@ void fl_slot_open(fl_slot *s, const fl_dataset *d, int max_rows) {
 void fl_slot_close(fl_slot *s) {
     fl_free(s->x);
     fl_free(s->sample);
+    fl_free(s->input);
     fl_free(s->label);
     fl_free(s->target);
     fl_free(s->message);
 }
 
+static int64_t input_of(const fl_filling *f, int64_t sample) {
+    if (!f->variants) return sample;
+    return sample * f->variants + fl_sample_variant(f->variants, f->seed, f->epoch, sample);
+}
+
 static fl_status fill_input(fl_slot *s, fl_filling *f, int i) {
     const fl_prep *p = &f->set->prep;
-    fl_rng rng = {f->seed, FL_STREAM_AUGMENT, (uint32_t)f->epoch, (uint64_t)s->sample[i]};
+    int64_t epoch = f->variants ? s->input[i] % f->variants + 1 : f->epoch;
+    fl_rng rng = {f->seed, FL_STREAM_AUGMENT, (uint32_t)epoch, (uint64_t)s->sample[i]};
     FL_TRY(fl_dataset_read(f->set, s->sample[i], &f->work));
     fl_prep_row(p, f->augment ? &rng : NULL, &f->work, s->x + (size_t)i * fl_shape_size(p->input));
     return FL_OK;
@@ -31,6 +39,7 @@ static fl_status fill_row(fl_slot *s, fl_filling *f, int i, int64_t sample) {
     const fl_dataset *d = f->set;
     size_t outputs = (size_t)d->classes;
     s->sample[i] = sample;
+    s->input[i] = input_of(f, sample);
     if (s->label) s->label[i] = d->label[sample];
     if (s->target)
         memcpy(s->target + (size_t)i * outputs,
@@ -51,7 +60,8 @@ static void describe(fl_slot *s, const fl_filling *f, const fl_cut *c, int64_t s
                           .x = f->inputs ? s->x : NULL,
                           .label = s->label,
                           .target = s->target,
-                          .sample = s->sample};
+                          .sample = s->sample,
+                          .input = s->input};
 }
 
 void fl_slot_fill(fl_slot *s, fl_filling *f, int64_t step, int64_t micro) {

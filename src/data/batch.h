@@ -12,6 +12,7 @@ typedef struct fl_slot { /* memory for one batch */
     float *target;       /* (max rows, outputs), or NULL */
     int32_t *label;      /* (max rows), or NULL */
     int64_t *sample;     /* (max rows) */
+    int64_t *input;      /* (max rows) */
     char *message;
     fl_batch batch; /* what the caller sees */
 } fl_slot;
@@ -21,6 +22,7 @@ typedef struct fl_filling { /* what it takes to fill a slot */
     fl_cutting cutting;
     const int64_t *order; /* (rows): of the epoch */
     bool augment, inputs;
+    int64_t variants; /* of a sample; 0: a new one each epoch */
     uint64_t seed;
     int64_t epoch;
     fl_work work;

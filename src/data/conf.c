@@ -47,6 +47,13 @@ const fl_field fl_data_fields[] = {
      "a new order each epoch, a function of the seed", NULL},
     {"cache_features", FL_CHOICE, offsetof(fl_data_conf, cache_features), "auto", 0, 0,
      "auto|off|memory|disk", "keep what the frozen part makes of each sample", NULL},
+    {"cache_variants", FL_INT, offsetof(fl_data_conf, cache_variants), "null", 1, 1e6, NULL,
+     "augmentation makes so many inputs of each sample, which take turns and whose features can be "
+     "kept; default: a new one in each epoch, and no features are kept",
+     NULL},
+    {"cache_dtype", FL_CHOICE, offsetof(fl_data_conf, cache_dtype), "float32", 0, 0,
+     "float32|float16", "number format of kept features; float16: half the room, three digits",
+     NULL},
     {"on_bad_image", FL_CHOICE, offsetof(fl_data_conf, on_bad_image), "error", 0, 0, "error|skip",
      "an image that cannot be read: stop, or leave it out", NULL},
     {0},

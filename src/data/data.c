@@ -80,6 +80,7 @@ static fl_status make_set(const opening *o, fl_source *s, const fl_source *like,
     d->source = s;
     s->users++;
     d->shuffle = o->conf->shuffle;
+    d->variants = o->conf->cache_variants;
     FL_TRY(fl_prep_open(o->conf, o->section, o->input, s, &d->prep));
     return fl_set_choose(d, o->conf, o->section, like);
 }

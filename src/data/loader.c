@@ -103,6 +103,7 @@ static void set_up(fl_loader *l, const fl_dataset *d, const fl_loader_conf *conf
         .cutting = {d->rows, conf->batch_size, conf->accumulation, conf->rank, conf->size},
         .order = l->order,
         .augment = conf->training,
+        .variants = fl_dataset_inputs(d, conf->training) / d->rows,
         .seed = conf->seed,
         .cancel = &l->cancel,
     };

@@ -15,7 +15,10 @@ typedef struct fl_box { /* a part of an image */
     int top, left, h, w;
 } fl_box;
 
-/* What is drawn for one row, as a pure function of r: (seed, FL_STREAM_AUGMENT, epoch, sample). */
+bool fl_augment_any(const fl_augment *a);
+
+/* What is drawn for one row, as a pure function of r: (seed, FL_STREAM_AUGMENT, epoch or variant,
+ * sample). */
 bool fl_augment_flip(const fl_rng *r);
 void fl_augment_offset(const fl_rng *r, int padding, int *y, int *x); /* each 0 … 2 padding */
 fl_box fl_augment_box(const fl_augment *a, const fl_rng *r, int h, int w);

@@ -9,6 +9,12 @@ void fl_sample_order(int64_t *order, int64_t n, bool shuffle, uint64_t seed, int
     for (int64_t i = 0; i < n && !shuffle; i++) order[i] = i;
 }
 
+int64_t fl_sample_variant(int64_t variants, uint64_t seed, int64_t epoch, int64_t sample) {
+    uint64_t n = (uint64_t)variants, past = (uint64_t)epoch - 1;
+    fl_rng round = {seed, FL_STREAM_VARIANT, (uint32_t)(past / n), (uint64_t)sample};
+    return (int64_t)((past + fl_rng_below(&round, 0, n)) % n);
+}
+
 fl_range fl_range_part(fl_range r, int64_t i, int64_t parts) {
     int64_t n = r.hi - r.lo;
     return (fl_range){r.lo + n * i / parts, r.lo + n * (i + 1) / parts};

@@ -7,6 +7,11 @@
 /* order[n]: of the samples of an epoch; 0, 1, 2 … unless shuffled. */
 void fl_sample_order(int64_t *order, int64_t n, bool shuffle, uint64_t seed, int64_t epoch);
 
+/* Which of its `variants` augmented inputs a sample has in an epoch (from 1). Epochs 1 … variants
+ * bring each once, and so does each round of as many that follows; where a round begins is drawn,
+ * so that the variants of different samples do not keep company. */
+int64_t fl_sample_variant(int64_t variants, uint64_t seed, int64_t epoch, int64_t sample);
+
 typedef struct fl_range {
     int64_t lo, hi;
 } fl_range;

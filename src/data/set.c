@@ -7,6 +7,11 @@ int64_t fl_dataset_rows(const fl_dataset *d) {
     return d->rows;
 }
 
+int64_t fl_dataset_inputs(const fl_dataset *d, bool training) {
+    if (!training || !fl_augment_any(&d->prep.augment)) return d->rows;
+    return d->variants == FL_NONE ? 0 : d->rows * d->variants;
+}
+
 fl_target fl_dataset_target(const fl_dataset *d) {
     return d->source->target;
 }

@@ -9,6 +9,7 @@ struct fl_dataset {
     fl_source *source; /* may be shared by both sets */
     fl_prep prep;
     bool shuffle;
+    int64_t variants; /* augmented inputs of a row; FL_NONE: a new one each epoch */
     int64_t rows;
     int64_t *row;      /* (rows): in the source */
     int32_t *label;    /* (rows): after renumbering; or NULL */

@@ -5,6 +5,7 @@
 #include "frostline/conv.h"
 
 extern const fl_isa fl_isa_baseline, fl_isa_avx2, fl_isa_avx512;
+extern const fl_conv_algo *const fl_conv_algos_bf16[];
 
 static const fl_conv_algo *const no_conv[] = {NULL};
 static const fl_conv_dw_algo *const no_conv_dw[] = {NULL};
@@ -49,6 +50,14 @@ fl_status fl_isa_select(const fl_isa **out) {
     return *out ? FL_OK : refuse(name);
 }
 
+const fl_conv_algo *const *fl_conv_bf16(const fl_kernels *k) {
+#ifdef FL_ISA_X86
+    if (k->isa == &fl_isa_avx512 && __builtin_cpu_supports("avx512bf16")) return fl_conv_algos_bf16;
+#endif
+    (void)k;
+    return no_conv;
+}
+
 const fl_conv_algo *fl_conv_algo_find(const fl_isa *isa, const char *name) {
     for (const fl_conv_algo *const *a = isa->conv; *a; a++)
         if (!strcmp((*a)->name, name)) return *a;
@@ -59,19 +68,4 @@ const fl_conv_dw_algo *fl_conv_dw_algo_find(const fl_isa *isa, const char *name)
     for (const fl_conv_dw_algo *const *a = isa->conv_dw; *a; a++)
         if (!strcmp((*a)->name, name)) return *a;
     return NULL;
-}
-
-const fl_conv_algo *fl_conv_algo_choose(const fl_isa *isa, const fl_conv *g, const fl_epilogue *e,
-                                        int rows) {
-    const fl_conv_algo *best = NULL;
-    for (const fl_conv_algo *const *a = isa->conv; *a; a++)
-        if ((*a)->fits(g, e) && (!best || (*a)->cost(g, rows) < best->cost(g, rows))) best = *a;
-    return best;
-}
-
-const fl_conv_dw_algo *fl_conv_dw_algo_choose(const fl_isa *isa, const fl_conv *g, int rows) {
-    const fl_conv_dw_algo *best = NULL;
-    for (const fl_conv_dw_algo *const *a = isa->conv_dw; *a; a++)
-        if ((*a)->fits(g) && (!best || (*a)->cost(g, rows) < best->cost(g, rows))) best = *a;
-    return best;
 }

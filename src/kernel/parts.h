@@ -2,7 +2,7 @@
 #ifndef FROSTLINE_KERNEL_PARTS_H
 #define FROSTLINE_KERNEL_PARTS_H
 
-#include "frostline/kernel.h"
+#include "frostline/each.h"
 
 extern const fl_kernels fl_kernels_baseline;
 
@@ -21,6 +21,12 @@ void fl_ref_depthwise_backward_data(const fl_conv *g, int rows, const float *dy,
                                     float *dx);
 void fl_ref_depthwise_backward_weights(const fl_conv *g, int rows, const float *x, const float *dy,
                                        float *dw);
+
+void fl_ref_activate(fl_activation f, size_t rows, size_t channels, const float *x, float *y);
+void fl_ref_activate_back(fl_activation f, size_t rows, size_t channels, const float *y,
+                          const float *z, float *d, float *sum);
+void fl_ref_activate_add(fl_activation f, size_t rows, size_t channels, const float *y,
+                         const float *z, const float *d, float *dx);
 
 size_t fl_im2col_work(const fl_conv *g, int rows);
 void fl_im2col_forward(const fl_conv *g, int rows, const float *x, const float *w, float *y,

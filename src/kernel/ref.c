@@ -87,6 +87,7 @@ void fl_ref_depthwise_backward_weights(const fl_conv *g, int rows, const float *
 
 const fl_kernels fl_kernels_reference = {
     .name = "reference",
+    .plain = "loops",
     .gemm = gemm,
     .conv_work = fl_ref_conv_work,
     .conv_forward = fl_ref_conv_forward,

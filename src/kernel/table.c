@@ -10,8 +10,9 @@
  * instructions. */
 #define TABLE(set)                                                                                 \
     {                                                                                              \
-        .name = #set, .isa = &fl_isa_##set, .gemm = fl_gemm_blas, .conv_work = fl_im2col_work,     \
-        .conv_forward = fl_im2col_forward, .conv_backward_data = fl_im2col_backward_data,          \
+        .name = #set, .plain = "im2col", .isa = &fl_isa_##set, .gemm = fl_gemm_blas,               \
+        .conv_work = fl_im2col_work, .conv_forward = fl_im2col_forward,                            \
+        .conv_backward_data = fl_im2col_backward_data,                                             \
         .conv_backward_weights = fl_im2col_backward_weights,                                       \
         .depthwise_forward = fl_depthwise_forward,                                                 \
         .depthwise_backward_data = fl_depthwise_backward_data,                                     \

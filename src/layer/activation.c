@@ -1,7 +1,4 @@
 /* activation.c: y = f(x), element by element; softmax along the channels. */
-#include <string.h>
-
-#include "layer/act.h"
 #include "layer/options.h"
 #include "layer/shape.h"
 
@@ -26,18 +23,16 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
 
 static void forward(const fl_layer_call *c) {
     const conf *o = c->conf;
-    size_t n = fl_shape_channels(c->out_shape), size = fl_call_out_size(c);
-    if (size == 0) return;
-    memcpy(c->out, c->in[0], size * sizeof(float));
-    fl_act_forward(o->activation, size / n, n, c->out);
+    size_t n = fl_shape_channels(c->out_shape), rows = fl_call_out_size(c) / n;
+    fl_kernels_each(c->kernels)->activate(o->activation, rows, n, c->in[0], c->out);
 }
 
 static void backward(const fl_layer_call *c) {
     const conf *o = c->conf;
-    size_t n = fl_shape_channels(c->out_shape), size = fl_call_out_size(c);
-    if (!c->din[0]) return;
-    fl_act_backward(o->activation, size / n, n, c->out, c->in[0], c->dout);
-    fl_add_to(c->din[0], c->dout, size);
+    size_t n = fl_shape_channels(c->out_shape), rows = fl_call_out_size(c) / n;
+    if (c->din[0])
+        fl_kernels_each(c->kernels)
+            ->activate_add(o->activation, rows, n, c->out, c->in[0], c->dout, c->din[0]);
 }
 
 static fl_fusion fusion(const void *options, fl_shape in) {

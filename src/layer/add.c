@@ -1,6 +1,4 @@
 /* add.c: the sum of inputs of one shape, element by element. */
-#include <string.h>
-
 #include "layer/shape.h"
 
 static const fl_field fields[] = {{0}};
@@ -18,15 +16,16 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
 }
 
 static void forward(const fl_layer_call *c) {
+    const fl_each *each = fl_kernels_each(c->kernels);
     size_t size = fl_call_out_size(c);
-    if (size == 0) return;
-    memcpy(c->out, c->in[0], size * sizeof(float));
-    for (int i = 1; i < c->n_in; i++) fl_add_to(c->out, c->in[i], size);
+    each->add(size, c->in[0], c->in[1], c->out);
+    for (int i = 2; i < c->n_in; i++) each->add(size, c->out, c->in[i], c->out);
 }
 
 static void backward(const fl_layer_call *c) {
+    const fl_each *each = fl_kernels_each(c->kernels);
     for (int i = 0; i < c->n_in; i++)
-        if (c->din[i]) fl_add_to(c->din[i], c->dout, fl_call_out_size(c));
+        if (c->din[i]) each->add(fl_call_out_size(c), c->din[i], c->dout, c->din[i]);
 }
 
 static const fl_layer_example examples[] = {

@@ -1,7 +1,5 @@
 /* avg_pool2d.c: the mean of each window's real pixels, channel by channel; padding does not count.
  */
-#include <string.h>
-
 #include "layer/pool.h"
 #include "layer/shape.h"
 
@@ -13,48 +11,14 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
     return true;
 }
 
-static float share(fl_taps y, fl_taps x) { /* of one pixel in its window's mean */
-    return 1.0f / (float)((y.hi - y.lo) * (x.hi - x.lo));
-}
-
-static void pool_window(const fl_conv *g, const float *image, int oy, int ox, float *y) {
-    fl_taps ty = fl_taps_y(g, oy), tx = fl_taps_x(g, ox);
-    float s = share(ty, tx);
-    memset(y, 0, sizeof *y * g->ci);
-    for (int ky = ty.lo; ky < ty.hi; ky++)
-        for (int kx = tx.lo; kx < tx.hi; kx++)
-            fl_add_to(y, image + ((size_t)(ty.first + ky) * g->w + tx.first + kx) * g->ci, g->ci);
-    for (int c = 0; c < g->ci; c++) y[c] *= s;
-}
-
 static void forward(const fl_layer_call *c) {
     fl_conv g = fl_pool_of(c->conf, c->in_shape[0]);
-    size_t lines = (size_t)c->rows * g.oh, image = fl_shape_size(c->in_shape[0]);
-#pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < lines; r++)
-        for (int ox = 0; ox < g.ow; ox++)
-            pool_window(&g, c->in[0] + r / g.oh * image, (int)(r % g.oh), ox,
-                        c->out + (r * g.ow + ox) * g.co);
-}
-
-static void spread(const fl_conv *g, int oy, int ox, float *dy, float *dx) {
-    fl_taps ty = fl_taps_y(g, oy), tx = fl_taps_x(g, ox);
-    float s = share(ty, tx);
-    for (int c = 0; c < g->co; c++) dy[c] *= s;
-    for (int ky = ty.lo; ky < ty.hi; ky++)
-        for (int kx = tx.lo; kx < tx.hi; kx++)
-            fl_add_to(dx + ((size_t)(ty.first + ky) * g->w + tx.first + kx) * g->ci, dy, g->ci);
+    fl_kernels_each(c->kernels)->avg_pool(&g, c->rows, c->in[0], c->out);
 }
 
 static void backward(const fl_layer_call *c) {
     fl_conv g = fl_pool_of(c->conf, c->in_shape[0]);
-    size_t image = fl_shape_size(c->in_shape[0]), size = fl_shape_size(c->out_shape);
-    if (!c->din[0]) return;
-#pragma omp parallel for schedule(static)
-    for (int n = 0; n < c->rows; n++)
-        for (int p = 0; p < g.oh * g.ow; p++)
-            spread(&g, p / g.ow, p % g.ow, c->dout + n * size + (size_t)p * g.co,
-                   c->din[0] + n * image);
+    if (c->din[0]) fl_kernels_each(c->kernels)->avg_pool_back(&g, c->rows, c->dout, c->din[0]);
 }
 
 static const fl_layer_example examples[] = {

@@ -1,7 +1,6 @@
 /* batch_norm.c: y = (x - μ) γ / sqrt(σ² + ε) + β for each channel (Ioffe & Szegedy 2015).
- * While training, μ and σ² are those of the global batch, in two passes: first the mean, then the
- * squares about it. Otherwise they are the running statistics, and the layer is an affine map with
- * fixed coefficients. */
+ * While training, μ and σ² are those of the global batch. Otherwise they are the running
+ * statistics, and the layer is an affine map with fixed coefficients. */
 #include <string.h>
 
 #include "layer/options.h"
@@ -28,7 +27,8 @@ static const fl_field fields[] = {
 
 typedef struct scratch { /* in call->work; (channels) each */
     double *a, *b;       /* side by side, so that one sum serves both */
-    float *scale;
+    double *own;         /* mean of this rank's rows */
+    float *scale, *mean, *slope;
 } scratch;
 
 typedef struct saved {     /* in call->saved: of the batch */
@@ -38,7 +38,8 @@ typedef struct saved {     /* in call->saved: of the batch */
 static scratch scratch_of(const fl_layer_call *c) {
     size_t n = fl_shape_channels(c->out_shape);
     double *a = c->work;
-    return (scratch){a, a + n, (float *)(a + 2 * n)};
+    float *f = (float *)(a + 3 * n);
+    return (scratch){a, a + n, a + 2 * n, f, f + n, f + 2 * n};
 }
 
 static saved saved_of(const fl_layer_call *c) {
@@ -67,7 +68,7 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
         .dx_reads = FL_READS_INPUT | FL_READS_SAVED | FL_READS_TRAINING,
         .dw_reads = FL_READS_INPUT | FL_READS_SAVED,
         .saved_bytes = 2 * sizeof(float) * (size_t)n,
-        .work_bytes = (2 * sizeof(double) + sizeof(float)) * (size_t)n,
+        .work_bytes = 3 * (sizeof(double) + sizeof(float)) * (size_t)n,
     };
     return true;
 }
@@ -92,22 +93,20 @@ static void sum_over_ranks(const fl_layer_call *c, double *v, size_t n) {
 
 /* ---- forward ---- */
 
-static void find_mean(const fl_layer_call *c, size_t n, double *mean) {
-    const float *x = c->in[0];
-    memset(mean, 0, n * sizeof *mean);
-    for (size_t r = lines(c); r > 0; r--, x += n)
-        for (size_t i = 0; i < n; i++) mean[i] += x[i];
+/* In one pass over x: each rank's own mean and squares about it; then, over all ranks, the mean,
+ * and the squares about that one: Σ (x - μ)² = Σ (x - own)² + rows (own - μ)². */
+static void find_statistics(const fl_layer_call *c, size_t n, double *mean, double *var,
+                            double *own) {
+    double rows = (double)lines(c), all = fmax(count(c), 1);
+    fl_kernels_each(c->kernels)->moments(lines(c), n, c->in[0], own, var);
+    for (size_t i = 0; i < n; i++) mean[i] = own[i] * rows;
     sum_over_ranks(c, mean, n);
-    for (size_t i = 0; i < n; i++) mean[i] /= fmax(count(c), 1);
-}
-
-static void find_variance(const fl_layer_call *c, size_t n, const double *mean, double *var) {
-    const float *x = c->in[0];
-    memset(var, 0, n * sizeof *var);
-    for (size_t r = lines(c); r > 0; r--, x += n)
-        for (size_t i = 0; i < n; i++) var[i] += (x[i] - mean[i]) * (x[i] - mean[i]);
+    for (size_t i = 0; i < n; i++) {
+        mean[i] /= all;
+        var[i] += rows * (own[i] - mean[i]) * (own[i] - mean[i]);
+    }
     sum_over_ranks(c, var, n);
-    for (size_t i = 0; i < n; i++) var[i] /= fmax(count(c), 1);
+    for (size_t i = 0; i < n; i++) var[i] /= all;
 }
 
 static void move_running(float *running, double batch, double momentum) {
@@ -125,25 +124,26 @@ static void update_running(const fl_layer_call *c, size_t n, const double *mean,
     }
 }
 
-static void normalise(const fl_layer_call *c, size_t n, const float *mean, const float *scale) {
-    const float *x = c->in[0], *beta = c->param[BETA];
-    float *y = c->out;
-    for (size_t r = lines(c); r > 0; r--, x += n, y += n)
-        for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean[i]) * scale[i] + beta[i];
-}
-
 static void set_running_scale(const fl_layer_call *c, size_t n, float *scale) {
     const conf *o = c->conf;
     for (size_t i = 0; i < n; i++)
         scale[i] = (float)(c->param[GAMMA][i] / sqrt(c->param[VAR][i] + o->epsilon));
 }
 
+static fl_affine affine_of(const fl_layer_call *c, const float *mean, const float *scale) {
+    return (fl_affine){.shift = mean, .scale = scale, .offset = c->param[BETA]};
+}
+
+static void normalise(const fl_layer_call *c, size_t n, const float *mean, const float *scale) {
+    fl_affine a = affine_of(c, mean, scale);
+    fl_kernels_each(c->kernels)->affine(&a, lines(c), n, c->in[0], c->out);
+}
+
 static void forward_training(const fl_layer_call *c, size_t n) {
     const conf *o = c->conf;
     scratch w = scratch_of(c);
     saved s = saved_of(c);
-    find_mean(c, n, w.a);
-    find_variance(c, n, w.a, w.b);
+    find_statistics(c, n, w.a, w.b, w.own);
     update_running(c, n, w.a, w.b);
     for (size_t i = 0; i < n; i++) {
         s.mean[i] = (float)w.a[i];
@@ -166,19 +166,6 @@ static void forward(const fl_layer_call *c) {
 
 /* ---- backward ---- */
 
-/* beta[i] = Σ dy, gamma[i] = Σ dy (x - mean); over this rank's rows. */
-static void sum_gradients(const fl_layer_call *c, size_t n, const float *mean, double *beta,
-                          double *gamma) {
-    const float *x = c->in[0], *dy = c->dout;
-    memset(beta, 0, n * sizeof *beta);
-    memset(gamma, 0, n * sizeof *gamma);
-    for (size_t r = lines(c); r > 0; r--, x += n, dy += n)
-        for (size_t i = 0; i < n; i++) {
-            beta[i] += dy[i];
-            gamma[i] += (double)dy[i] * (x[i] - mean[i]);
-        }
-}
-
 static void add_gradients(const fl_layer_call *c, size_t n, const double *beta,
                           const double *gamma) {
     for (size_t i = 0; c->grad[BETA] && i < n; i++) c->grad[BETA][i] += (float)beta[i];
@@ -187,22 +174,23 @@ static void add_gradients(const fl_layer_call *c, size_t n, const double *beta,
 
 /* dx = γ / σ (dy - mean of dy - (x - μ) / σ · mean of dy (x - μ) / σ) */
 static void add_input_gradient(const fl_layer_call *c, size_t n, saved s, scratch w) {
-    const float *x = c->in[0], *dy = c->dout;
-    float *dx = c->din[0];
+    fl_affine a = affine_of(c, s.mean, w.scale);
     double k = fmax(count(c), 1);
     sum_over_ranks(c, w.a, 2 * n);
-    for (size_t i = 0; i < n; i++) w.scale[i] = s.inverse[i] * c->param[GAMMA][i];
-    for (size_t i = 0; i < n; i++) w.a[i] /= k;
-    for (size_t i = 0; i < n; i++) w.b[i] *= s.inverse[i] / k;
-    for (size_t r = lines(c); r > 0; r--, x += n, dy += n, dx += n)
-        for (size_t i = 0; i < n; i++)
-            dx[i] += w.scale[i] * (float)(dy[i] - w.a[i] - (x[i] - s.mean[i]) * w.b[i]);
+    for (size_t i = 0; i < n; i++) {
+        w.mean[i] = (float)(w.a[i] / k);
+        w.slope[i] = (float)(w.b[i] * s.inverse[i] / k);
+    }
+    fl_kernels_each(c->kernels)
+        ->affine_back(&a, lines(c), n, c->in[0], c->dout, w.mean, w.slope, c->din[0]);
 }
 
 static void backward_training(const fl_layer_call *c, size_t n) {
     scratch w = scratch_of(c);
     saved s = saved_of(c);
-    sum_gradients(c, n, s.mean, w.a, w.b);
+    fl_affine a = affine_of(c, s.mean, w.scale);
+    for (size_t i = 0; i < n; i++) w.scale[i] = s.inverse[i] * c->param[GAMMA][i];
+    fl_kernels_each(c->kernels)->affine_sums(&a, lines(c), n, c->in[0], c->dout, w.a, w.b);
     for (size_t i = 0; i < n; i++) w.b[i] *= s.inverse[i];
     add_gradients(c, n, w.a, w.b);
     if (c->din[0]) add_input_gradient(c, n, s, w);
@@ -211,18 +199,16 @@ static void backward_training(const fl_layer_call *c, size_t n) {
 /* With running statistics the layer is affine: each element has its gradient to itself. */
 static void backward_fixed(const fl_layer_call *c, size_t n) {
     const conf *o = c->conf;
+    const fl_each *each = fl_kernels_each(c->kernels);
     scratch w = scratch_of(c);
-    const float *dy = c->dout;
-    float *dx = c->din[0];
+    fl_affine a = affine_of(c, c->param[MEAN], w.scale);
+    set_running_scale(c, n, w.scale);
     if (c->grad[GAMMA] || c->grad[BETA]) {
-        sum_gradients(c, n, c->param[MEAN], w.a, w.b);
+        each->affine_sums(&a, lines(c), n, c->in[0], c->dout, w.a, w.b);
         for (size_t i = 0; i < n; i++) w.b[i] /= sqrt(c->param[VAR][i] + o->epsilon);
         add_gradients(c, n, w.a, w.b);
     }
-    if (!dx) return;
-    set_running_scale(c, n, w.scale);
-    for (size_t r = lines(c); r > 0; r--, dy += n, dx += n)
-        for (size_t i = 0; i < n; i++) dx[i] += dy[i] * w.scale[i];
+    if (c->din[0]) each->affine_back(&a, lines(c), n, NULL, c->dout, NULL, NULL, c->din[0]);
 }
 
 static void backward(const fl_layer_call *c) {

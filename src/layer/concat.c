@@ -3,6 +3,8 @@
 
 #include "layer/shape.h"
 
+enum { WORTH_THREADS = 32 << 10 }; /* floats */
+
 static const fl_field fields[] = {{0}};
 
 static bool fits(fl_shape a, fl_shape b) { /* equal but for the channels */
@@ -23,25 +25,34 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
     return true;
 }
 
+static size_t lines(const fl_layer_call *c) {
+    return (size_t)c->rows * fl_shape_pixels(c->out_shape);
+}
+
+/* All inputs of a line at once: the output is written once through. */
 static void forward(const fl_layer_call *c) {
-    size_t lines = c->rows * fl_shape_pixels(c->out_shape), at = 0;
-    size_t all = fl_shape_channels(c->out_shape);
-    for (int k = 0; k < c->n_in; k++) {
-        size_t n = fl_shape_channels(c->in_shape[k]);
-        for (size_t r = 0; r < lines; r++)
-            memcpy(c->out + r * all + at, c->in[k] + r * n, n * sizeof(float));
-        at += n;
+    size_t all = fl_shape_channels(c->out_shape), count = lines(c);
+#pragma omp parallel for schedule(static) if (count * all >= WORTH_THREADS)
+    for (size_t r = 0; r < count; r++) {
+        float *to = c->out + r * all;
+        for (int k = 0; k < c->n_in; k++) {
+            size_t n = fl_shape_channels(c->in_shape[k]);
+            memcpy(to, c->in[k] + r * n, n * sizeof(float));
+            to += n;
+        }
     }
 }
 
 static void backward(const fl_layer_call *c) {
-    size_t lines = c->rows * fl_shape_pixels(c->out_shape), at = 0;
-    size_t all = fl_shape_channels(c->out_shape);
-    for (int k = 0; k < c->n_in; k++) {
-        size_t n = fl_shape_channels(c->in_shape[k]);
-        for (size_t r = 0; c->din[k] && r < lines; r++)
-            fl_add_to(c->din[k] + r * n, c->dout + r * all + at, n);
-        at += n;
+    size_t all = fl_shape_channels(c->out_shape), count = lines(c);
+#pragma omp parallel for schedule(static) if (count * all >= WORTH_THREADS)
+    for (size_t r = 0; r < count; r++) {
+        const float *from = c->dout + r * all;
+        for (int k = 0; k < c->n_in; k++) {
+            size_t n = fl_shape_channels(c->in_shape[k]);
+            if (c->din[k]) fl_add_to(c->din[k] + r * n, from, n);
+            from += n;
+        }
     }
 }
 

@@ -60,7 +60,6 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
     };
     out->flops = 2.0 * (double)fl_shape_size(out->out) * g.kh * g.kw * g.ci;
     out->flops_dx = out->flops_dw = out->flops;
-    out->work_bytes = fl_window_work_bytes(&g, rows, fl_kernels_conv_work);
     fl_finish_plan(&o->finish, rows, out);
     return true;
 }
@@ -69,7 +68,8 @@ static void forward(const fl_layer_call *c) {
     const conf *o = c->conf;
     fl_conv g = geometry(c);
     fl_epilogue e = fl_finish_epilogue(&o->finish, c);
-    fl_kernels_conv_forward(c->kernels, &g, c->rows, c->in[0], c->param[0], &e, c->out, c->work);
+    fl_kernels_conv_forward(c->kernels, c->conv, &g, c->rows, c->in[0], c->param[0], &e, c->out,
+                            c->work);
     fl_finish_forward(&o->finish, c);
 }
 
@@ -78,11 +78,11 @@ static void backward(const fl_layer_call *c) {
     fl_conv g = geometry(c);
     fl_finish_backward(&o->finish, c);
     if (c->grad[0])
-        fl_kernels_conv_backward_weights(c->kernels, &g, c->rows, c->in[0], c->dout, c->grad[0],
-                                         c->work);
+        fl_kernels_conv_backward_weights(c->kernels, c->conv, &g, c->rows, c->in[0], c->dout,
+                                         c->grad[0], c->work);
     if (c->din[0])
-        fl_kernels_conv_backward_data(c->kernels, &g, c->rows, c->dout, c->param[0], c->din[0],
-                                      c->work);
+        fl_kernels_conv_backward_data(c->kernels, c->conv, &g, c->rows, c->dout, c->param[0],
+                                      c->din[0], c->work);
 }
 
 static fl_fusion fusion(const void *options, fl_shape in) {

@@ -1,4 +1,6 @@
 /* dense.c: y = activation(x Wᵀ + b), x (rows, features), W (units, features). */
+#include <string.h>
+
 #include "layer/finish.h"
 #include "layer/shape.h"
 
@@ -49,10 +51,11 @@ static void forward(const fl_layer_call *c) {
 static void backward(const fl_layer_call *c) {
     const conf *o = c->conf;
     int n = (int)c->in_shape[0].d[0], units = (int)o->units;
+    if (c->first && c->grad[1]) memset(c->grad[1], 0, (size_t)units * sizeof(float));
     fl_finish_backward(&o->finish, c);
     if (c->grad[0])
         fl_kernels_dense_backward_weights(c->kernels, c->rows, n, units, c->in[0], c->dout,
-                                          c->grad[0]);
+                                          c->grad[0], !c->first);
     if (c->din[0])
         fl_kernels_dense_backward_data(c->kernels, c->rows, n, units, c->dout, c->param[0],
                                        c->din[0]);
@@ -87,6 +90,7 @@ const fl_layer_ops fl_layer_dense = {
     .help = "Every output is a weighted sum of all features.",
     .min_in = 1,
     .max_in = 1,
+    .writes_first = true,
     .conf_size = sizeof(conf),
     .fields = fields,
     .plan = plan,

@@ -3,10 +3,7 @@
 
 #include <string.h>
 
-#include "layer/act.h"
 #include "layer/shape.h"
-
-enum { BLOCK = 64 }; /* channels, or rows, that are summed at a time */
 
 void fl_finish_plan(const fl_finish *f, int rows, fl_layer_plan *out) {
     const fl_param_spec *weight = &out->param[0];
@@ -46,26 +43,12 @@ void fl_finish_forward(const fl_finish *f, const fl_layer_call *c) {
     if (fused(f->activation)) return;
     if (c->saved && fl_act_needs_input(f->activation) && size > 0)
         memcpy(c->saved, c->out, size * sizeof(float));
-    fl_act_forward(f->activation, size / n, n, c->out);
-}
-
-/* sum[i] += Σ over rows of v (rows, stride), n ≤ BLOCK channels; few rows at a time in float, the
- * whole in double, so that a million pixels lose nothing. */
-static void add_sums(size_t rows, size_t stride, size_t n, const float *v, float *sum) {
-    double total[BLOCK] = {0};
-    for (size_t r = 0; r < rows; r += BLOCK) {
-        float part[BLOCK] = {0};
-        for (size_t k = r; k < rows && k < r + BLOCK; k++)
-            for (size_t i = 0; i < n; i++) part[i] += v[k * stride + i];
-        for (size_t i = 0; i < n; i++) total[i] += part[i];
-    }
-    for (size_t i = 0; i < n; i++) sum[i] += (float)total[i];
+    fl_kernels_each(c->kernels)->activate(f->activation, size / n, n, c->out, c->out);
 }
 
 void fl_finish_backward(const fl_finish *f, const fl_layer_call *c) {
     size_t n = fl_shape_channels(c->out_shape), rows = fl_call_out_size(c) / n;
-    fl_act_backward(f->activation, rows, n, c->out, c->saved, c->dout);
-    if (!f->use_bias || !c->grad[1]) return;
-    for (size_t i = 0; i < n; i += BLOCK)
-        add_sums(rows, n, n - i < BLOCK ? n - i : BLOCK, c->dout + i, c->grad[1] + i);
+    fl_activation a = c->past_activation ? FL_ACT_LINEAR : f->activation;
+    float *bias = f->use_bias ? c->grad[1] : NULL;
+    fl_kernels_each(c->kernels)->activate_back(a, rows, n, c->out, c->saved, c->dout, bias);
 }

@@ -1,6 +1,5 @@
 /* global_avg_pool2d.c: the mean of each channel over the image: (N, H, W, C) to (N, C). */
-#include <string.h>
-
+#include "layer/pool.h"
 #include "layer/shape.h"
 
 static const fl_field fields[] = {{0}};
@@ -14,25 +13,13 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
 }
 
 static void forward(const fl_layer_call *c) {
-    size_t pixels = fl_shape_pixels(c->in_shape[0]), n = c->out_shape.d[0];
-    const float *x = c->in[0];
-    memset(c->out, 0, fl_call_out_size(c) * sizeof(float));
-    for (int r = 0; r < c->rows; r++) {
-        float *y = c->out + r * n;
-        for (size_t p = 0; p < pixels; p++, x += n) fl_add_to(y, x, n);
-        for (size_t i = 0; i < n; i++) y[i] /= (float)pixels;
-    }
+    fl_conv g = fl_pool_whole(c->in_shape[0]);
+    fl_kernels_each(c->kernels)->avg_pool(&g, c->rows, c->in[0], c->out);
 }
 
 static void backward(const fl_layer_call *c) {
-    size_t pixels = fl_shape_pixels(c->in_shape[0]), n = c->out_shape.d[0];
-    float *dx = c->din[0];
-    if (!dx) return;
-    for (int r = 0; r < c->rows; r++) {
-        float *dy = c->dout + r * n;
-        for (size_t i = 0; i < n; i++) dy[i] /= (float)pixels;
-        for (size_t p = 0; p < pixels; p++, dx += n) fl_add_to(dx, dy, n);
-    }
+    fl_conv g = fl_pool_whole(c->in_shape[0]);
+    if (c->din[0]) fl_kernels_each(c->kernels)->avg_pool_back(&g, c->rows, c->dout, c->din[0]);
 }
 
 static const fl_layer_example examples[] = {

@@ -44,3 +44,8 @@ fl_conv fl_pool_of(const fl_pool *p, fl_shape in) {
     fl_window w = window(p);
     return fl_window_of(&w, in);
 }
+
+fl_conv fl_pool_whole(fl_shape in) {
+    fl_pool p = {.pool_size = {in.d[0], in.d[1]}, .strides = {1, 1}};
+    return fl_pool_of(&p, in);
+}

@@ -16,4 +16,7 @@ extern const fl_field fl_pool_fields[];
 bool fl_pool_plan(const fl_pool *p, fl_shape in, fl_conv *g, fl_layer_plan *out);
 fl_conv fl_pool_of(const fl_pool *p, fl_shape in);
 
+/* One window that is the whole image. */
+fl_conv fl_pool_whole(fl_shape in);
+
 #endif

@@ -13,6 +13,7 @@ typedef struct loading {
     const fl_weights *w;
     bool strict;
     const fl_strings *reinit;
+    const uint64_t *seed;         /* decides the values that the file lacks; NULL: they stay */
     fl_naming names;              /* of the file */
     char **name;                  /* (n_params) in that naming */
     const fl_tensor_info **found; /* (n_params) or NULL */
@@ -237,9 +238,12 @@ static fl_status take_all(loading *o, int *filled) {
     int n = 0;
     for (int i = 0; i < o->m->n_params; i++) {
         const fl_param *p = &o->m->param[i];
-        if (!o->found[i]) continue;
-        n++;
-        if (p->writable) FL_TRY(take(o, p, o->found[i]));
+        if (o->found[i]) n++;
+        if (!p->writable) continue;
+        if (o->found[i])
+            FL_TRY(take(o, p, o->found[i]));
+        else if (o->seed)
+            fl_param_init(p, *o->seed);
     }
     if (filled) *filled = n;
     return FL_OK;
@@ -253,15 +257,28 @@ static void close_loading(loading *o) {
     fl_free(o->lines.s);
 }
 
-fl_status fl_model_load(fl_model *m, const char *path, bool strict, const fl_strings *reinit,
-                        int *filled) {
+static fl_status load(loading *o, const char *path, int *filled) {
     fl_weights *w = NULL;
     FL_TRY(fl_weights_open(path, &w));
-    loading o = {.m = m, .w = w, .strict = strict, .reinit = reinit};
-    match(&o);
-    fl_status s = check(&o);
-    if (s == FL_OK) s = take_all(&o, filled);
-    close_loading(&o);
+    o->w = w;
+    match(o);
+    fl_status s = check(o);
+    if (s == FL_OK) s = take_all(o, filled);
+    close_loading(o);
     fl_weights_close(w);
     return s;
+}
+
+fl_status fl_model_load(fl_model *m, const char *path, bool strict, const fl_strings *reinit,
+                        int *filled) {
+    loading o = {.m = m, .strict = strict, .reinit = reinit};
+    return load(&o, path, filled);
+}
+
+fl_status fl_model_fill(fl_model *m, uint64_t seed, const char *path, bool strict,
+                        const fl_strings *reinit) {
+    loading o = {.m = m, .strict = strict, .reinit = reinit, .seed = &seed};
+    if (path) return load(&o, path, NULL);
+    fl_model_init(m, seed);
+    return FL_OK;
 }

@@ -93,6 +93,12 @@ void fl_model_close(fl_model *m) {
     fl_free(m);
 }
 
+fl_fusion fl_model_fusion(const fl_model *m, int layer) {
+    const fl_model_layer *l = &m->layer[layer];
+    if (!l->ops->fusion || l->n_in != 1) return (fl_fusion){.kind = FL_FUSION_NONE};
+    return l->ops->fusion(l->conf, fl_model_shape(m, l->in[0]));
+}
+
 void fl_model_fuse_final(fl_model *m, bool sigmoid) {
     fl_model_layer *l = &m->layer[m->n_layers - 1];
     fl_activation *a = fl_layer_activation(l->ops, l->conf);

@@ -1,9 +1,7 @@
-/* Parameters: their names, their layouts, and their first values. */
+/* Parameters: their names and their layouts. */
 #include "model/parts.h"
 
 #include <string.h>
-
-#include "frostline/rng.h"
 
 /* ---- which there are ---- */
 
@@ -49,70 +47,48 @@ size_t fl_model_count(const fl_model *m) {
     return n;
 }
 
-/* ---- layouts: both kinds of convolution turn (co, ci, kh·kw) into (kh·kw, ci, co); depthwise has
- * ci = 1 ---- */
+/* ---- layouts: both kinds of convolution turn (co, ci, window) into (window, ci, co); depthwise
+ * has ci = 1 ---- */
+
+fl_axes fl_param_axes(const fl_param_spec *s) {
+    if (s->layout == FL_LAYOUT_PLAIN) return (fl_axes){spec_len(s), 1, 1};
+    return (fl_axes){(size_t)s->d[0], (size_t)s->d[1], (size_t)(s->d[2] * s->d[3])};
+}
+
+enum {
+    BLOCK = 16
+}; /* input channels at a time: the lines of memory that they lie in stay cached */
+
+static size_t block_end(size_t c, size_t ci) {
+    return c + BLOCK < ci ? c + BLOCK : ci;
+}
 
 void fl_param_to_memory(const fl_param_spec *s, const float *file, float *memory) {
+    const fl_axes a = fl_param_axes(s);
     if (s->layout == FL_LAYOUT_PLAIN) {
-        memcpy(memory, file, spec_len(s) * sizeof *memory);
+        memcpy(memory, file, a.co * sizeof *memory);
         return;
     }
-    size_t co = (size_t)s->d[0], ci = (size_t)s->d[1], window = (size_t)(s->d[2] * s->d[3]);
-    for (size_t o = 0; o < co; o++)
-        for (size_t c = 0; c < ci; c++)
-            for (size_t k = 0; k < window; k++) memory[(k * ci + c) * co + o] = *file++;
+#pragma omp parallel for
+    for (size_t first = 0; first < a.ci; first += BLOCK)
+        for (size_t o = 0; o < a.co; o++) {
+            const float *from = file + (o * a.ci + first) * a.window;
+            for (size_t c = first; c < block_end(first, a.ci); c++)
+                for (size_t k = 0; k < a.window; k++) memory[(k * a.ci + c) * a.co + o] = *from++;
+        }
 }
 
 void fl_param_to_file(const fl_param_spec *s, const float *memory, float *file) {
+    const fl_axes a = fl_param_axes(s);
     if (s->layout == FL_LAYOUT_PLAIN) {
-        memcpy(file, memory, spec_len(s) * sizeof *file);
+        memcpy(file, memory, a.co * sizeof *file);
         return;
     }
-    size_t co = (size_t)s->d[0], ci = (size_t)s->d[1], window = (size_t)(s->d[2] * s->d[3]);
-    for (size_t o = 0; o < co; o++)
-        for (size_t c = 0; c < ci; c++)
-            for (size_t k = 0; k < window; k++) *file++ = memory[(k * ci + c) * co + o];
-}
-
-/* ---- first values ---- */
-
-static double uniform(const fl_rng *r, uint64_t i, double limit) {
-    return (2 * fl_rng_uniform(r, i) - 1) * limit;
-}
-
-/* A normal number cut off at two deviations; as in Keras, the deviation is that after the cut. No
- * parameter has 2^40 elements, so the bits above count the draws. */
-static double truncated_normal(const fl_rng *r, uint64_t i, double variance) {
-    static const double deviation_after_cut = 0.87962566103423978;
-    double z = 2;
-    for (uint64_t draw = 0; fabs(z) >= 2; draw++) z = fl_rng_normal(r, i | draw << 40);
-    return z * sqrt(variance) / deviation_after_cut;
-}
-
-static double first_value(const fl_rng *r, uint64_t i, const fl_param_spec *s) {
-    double in = (double)s->fan_in, both = in + (double)s->fan_out;
-    switch (s->init) {
-    case FL_INIT_ZEROS: return 0;
-    case FL_INIT_ONES: return 1;
-    case FL_INIT_GLOROT_UNIFORM: return uniform(r, i, sqrt(6 / both));
-    case FL_INIT_GLOROT_NORMAL: return truncated_normal(r, i, 2 / both);
-    case FL_INIT_HE_UNIFORM: return uniform(r, i, sqrt(6 / in));
-    case FL_INIT_HE_NORMAL: return truncated_normal(r, i, 2 / in);
-    case FL_INIT_LECUN_NORMAL: return truncated_normal(r, i, 1 / in);
-    }
-    return 0;
-}
-
-static void init_param(const fl_param *p, uint64_t seed) {
-    fl_rng r = {.seed = seed, .stream = FL_STREAM_INIT};
-    r.sample = fl_hash(p->name, strlen(p->name), 0);
-    float *file = fl_alloc(p->len * sizeof *file);
-    for (size_t i = 0; i < p->len; i++) file[i] = (float)first_value(&r, i, p->spec);
-    fl_param_to_memory(p->spec, file, p->writable);
-    fl_free(file);
-}
-
-void fl_model_init(fl_model *m, uint64_t seed) {
-    for (int i = 0; i < m->n_params; i++)
-        if (m->param[i].writable) init_param(&m->param[i], seed);
+#pragma omp parallel for
+    for (size_t first = 0; first < a.ci; first += BLOCK)
+        for (size_t o = 0; o < a.co; o++) {
+            float *to = file + (o * a.ci + first) * a.window;
+            for (size_t c = first; c < block_end(first, a.ci); c++)
+                for (size_t k = 0; k < a.window; k++) *to++ = memory[(k * a.ci + c) * a.co + o];
+        }
 }

@@ -41,6 +41,15 @@ fl_shape fl_model_shape(const fl_model *m,
 void fl_params_open(fl_model *m);
 void fl_params_close(fl_model *m);
 
+typedef struct fl_axes { /* file (co, ci, window), memory (window, ci, co) */
+    size_t co, ci, window;
+} fl_axes;
+fl_axes fl_param_axes(const fl_param_spec *s);
+
+/* ---- init.c ---- */
+
+void fl_param_init(const fl_param *p, uint64_t seed); /* p is writable */
+
 /* ---- names.c ---- */
 
 bool fl_names_known(const fl_model *m, fl_naming names); /* whether the net has such names */

@@ -24,9 +24,9 @@ static const fl_field fields[] = {
 
 static void update(const void *conf, const fl_update *u) {
     const adam_conf *c = conf;
-    adam_step s = adam_step_of(c, u);
+    fl_adam_step s = adam_step_of(c, u);
     s.l2 = (float)(c->weight_decay * u->weight_decay_scale);
-    adam_move(s, u->n, u->weight, u->gradient, u->slot[0], u->slot[1]);
+    adam_move(&s, u);
 }
 
 const fl_optim_ops fl_optim_adam = {

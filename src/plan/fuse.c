@@ -7,14 +7,6 @@
 
 #include "frostline/arena.h"
 
-static fl_fusion fusion_of(const fl_model *m, int l) {
-    const fl_model_layer *layer = &m->layer[l];
-    if (!layer->ops->fusion || layer->n_in != 1) return (fl_fusion){.kind = FL_FUSION_NONE};
-    int from = layer->in[0];
-    return layer->ops->fusion(layer->conf,
-                              from == FL_MODEL_INPUT ? m->input : m->layer[from].shape);
-}
-
 /* The one static layer that reads l, or -1: l then needs no memory of its own. */
 static int sole_reader(const fl_plan *p, int l) {
     const fl_model *m = p->model;
@@ -29,28 +21,49 @@ static int sole_reader(const fl_plan *p, int l) {
     return reader;
 }
 
-/* Packed weights are larger than any cache, so each run reads them from memory, and every node
- * holds them: a somewhat faster algorithm with much larger ones is not worth it. */
+/* Packed weights are larger than any cache, so each run reads them from memory; and every node
+ * holds them: a somewhat faster algorithm with much larger ones is not worth it. For 40 MB more it
+ * has to save a millisecond a row. */
 static double static_cost(const fl_conv_algo *a, const fl_conv *g, int rows) {
-    const double bytes_per_second = 20e9;
-    return a->cost(g, rows) + (double)a->packed(g) * sizeof(float) / bytes_per_second;
+    const double bytes_per_second = 10e9, bytes_worth_a_second = 40e9;
+    double bytes = (double)a->packed(g) * sizeof(float);
+    return a->cost(g, rows) + bytes / bytes_per_second + rows * bytes / bytes_worth_a_second;
 }
 
-static const fl_conv_algo *cheapest(const fl_isa *isa, const fl_chain *c, int rows) {
+/* A name means an algorithm whatever its operands are: "winograd4" is "winograd4_bf16" too. */
+static bool is_named(const fl_conv_algo *a, const char *name) {
+    size_t n = name ? strlen(name) : 0;
+    return !name || (strncmp(a->name, name, n) == 0 && (!a->name[n] || a->name[n] == '_'));
+}
+
+static const fl_conv_algo *cheapest(const fl_conv_algo *const *list, const fl_chain *c, int rows,
+                                    const char *name) {
     const fl_conv_algo *best = NULL;
-    for (const fl_conv_algo *const *a = isa->conv; *a; a++) {
-        if (!(*a)->fits(&c->geometry, &c->epilogue)) continue;
-        if (!best || static_cost(*a, &c->geometry, rows) < static_cost(best, &c->geometry, rows))
-            best = *a;
+    for (; *list; list++) {
+        if (!is_named(*list, name) || !(*list)->fits(&c->geometry, &c->epilogue)) continue;
+        if (!best || static_cost(*list, &c->geometry, rows) < static_cost(best, &c->geometry, rows))
+            best = *list;
     }
     return best;
 }
 
+/* The cheapest that the setting allows; NULL: none. */
+static const fl_conv_algo *algo_for(const fl_kernels *k, const fl_conv_setting *s,
+                                    const fl_chain *c, int rows) {
+    const char *name = s->forced[FL_PASS_FORWARD];
+    const fl_conv_algo *full = cheapest(k->isa->conv, c, rows, name);
+    const fl_conv_algo *half = s->bf16 ? cheapest(fl_conv_bf16(k), c, rows, name) : NULL;
+    if (!full || !half) return full ? full : half;
+    const fl_conv *g = &c->geometry;
+    return name || static_cost(half, g, rows) < static_cost(full, g, rows) ? half : full;
+}
+
 static bool choose(const fl_plan *p, fl_chain *c, bool depthwise, int rows) {
-    const fl_isa *isa = p->conf.kernels ? p->conf.kernels->isa : NULL;
-    if (!isa) return false;
-    if (depthwise) return isa->depthwise && isa->depthwise->fits(&c->geometry, &c->epilogue);
-    const fl_conv_algo *algo = cheapest(isa, c, rows);
+    const fl_kernels *k = p->conf.kernels;
+    if (!k->isa) return false;
+    if (depthwise) return k->isa->depthwise && k->isa->depthwise->fits(&c->geometry, &c->epilogue);
+    const fl_conv_setting s = fl_plan_setting(p, c->head);
+    const fl_conv_algo *algo = algo_for(k, &s, c, rows);
     if (algo) c->algo = algo;
     return algo != NULL;
 }
@@ -80,7 +93,7 @@ static bool append(fl_chain *c, int l, const fl_fusion *f) {
 }
 
 bool fl_chain_make(const fl_plan *p, int head, int rows, fl_chain *out) {
-    fl_fusion f = fusion_of(p->model, head);
+    fl_fusion f = fl_model_fusion(p->model, head);
     bool depthwise = f.kind == FL_FUSION_DEPTHWISE;
     if (f.kind != FL_FUSION_CONV && !depthwise) return false;
     *out = (fl_chain){
@@ -92,7 +105,7 @@ bool fl_chain_make(const fl_plan *p, int head, int rows, fl_chain *out) {
     if (!choose(p, out, depthwise, rows)) return false;
     if (!fused) return true;
     for (int l; (l = sole_reader(p, out->tail)) >= 0 && p->model->layer[l].is_static;) {
-        fl_fusion next = fusion_of(p->model, l);
+        fl_fusion next = fl_model_fusion(p->model, l);
         fl_chain longer = *out;
         if (!append(&longer, l, &next) || !choose(p, &longer, depthwise, rows)) break;
         *out = longer;
@@ -121,8 +134,8 @@ size_t fl_chain_work(const fl_chain *c, int rows) {
 }
 
 int fl_static_rows_limit(const fl_plan *p, int l, int rows) {
-    const fl_isa *isa = p->conf.kernels ? p->conf.kernels->isa : NULL;
-    if (!isa || !isa->dense || fusion_of(p->model, l).kind != FL_FUSION_DENSE) return rows;
+    const fl_isa *isa = p->conf.kernels->isa;
+    if (!isa || !isa->dense || fl_model_fusion(p->model, l).kind != FL_FUSION_DENSE) return rows;
     return isa->dense->rows < rows ? isa->dense->rows : rows;
 }
 
@@ -143,16 +156,28 @@ static void affine(const fl_chain *c, const fl_model *m, int i, float *scale, fl
     *shift = (float)((bias - (double)param(m, c->norm, 2)[i]) * s + param(m, c->norm, 1)[i]);
 }
 
+/* The convolution's weights times the scale of each output channel; caller frees. */
+static float *scaled_weights(const fl_chain *c, const fl_model *m, const float *scale) {
+    const float *from = param(m, c->head, 0);
+    size_t co = (size_t)c->geometry.co, lines = weight_floats(c) / co;
+    float *w = fl_alloc(lines * co * sizeof *w);
+#pragma omp parallel for
+    for (size_t line = 0; line < lines; line++)
+        for (size_t o = 0; o < co; o++) w[line * co + o] = from[line * co + o] * scale[o];
+    return w;
+}
+
 void fl_chain_pack(const fl_chain *c, const fl_model *m, float *packed) {
-    size_t n = weight_floats(c), co = (size_t)c->geometry.co;
-    float *w = fl_alloc(n * sizeof *w), *scale = fl_alloc(co * sizeof *scale);
+    size_t co = (size_t)c->geometry.co;
+    float *scale = fl_alloc(co * sizeof *scale), *scaled = NULL;
     for (size_t i = 0; i < co; i++) affine(c, m, (int)i, &scale[i], &packed[c->bias + i]);
-    for (size_t i = 0; i < n; i++) w[i] = param(m, c->head, 0)[i] * scale[i % co];
+    if (c->norm >= 0) scaled = scaled_weights(c, m, scale);
+    const float *w = scaled ? scaled : param(m, c->head, 0);
     if (c->algo)
         c->algo->pack(&c->geometry, w, packed + c->packed);
     else
-        memcpy(packed + c->packed, w, n * sizeof *w);
-    fl_free(w);
+        memcpy(packed + c->packed, w, weight_floats(c) * sizeof *w);
+    fl_free(scaled);
     fl_free(scale);
 }
 
@@ -166,5 +191,5 @@ void fl_chain_run(const fl_chain *c, const fl_kernels *k, int rows, const float 
         k->isa->depthwise->forward(&c->geometry, rows, x, packed + c->packed, &e, y);
     const fl_conv *g = &c->geometry;
     if (c->after != FL_ACT_LINEAR)
-        fl_act_forward(c->after, (size_t)rows * g->oh * g->ow, (size_t)g->co, y);
+        fl_kernels_each(k)->activate(c->after, (size_t)rows * g->oh * g->ow, (size_t)g->co, y, y);
 }

@@ -22,6 +22,13 @@ typedef struct fl_chain {
  * rows beside it, for features are kept, and a resumed run meets its rows in other company. */
 int fl_static_rows_limit(const fl_plan *p, int l, int rows);
 
+/* What the user wants of layer l. */
+fl_conv_setting fl_plan_setting(const fl_plan *p, int l);
+
+/* What runs layer l, if it is a convolution that runs by itself, for up to `rows` rows at a time;
+ * returns the bytes of scratch that it wants, 0 for other layers. */
+size_t fl_plan_choose(const fl_plan *p, int l, int rows, fl_conv_choice *out);
+
 /* The chain that begins with static layer `head`, for `rows` rows. False if it is none, or the
  * kernels have nothing that fits. */
 bool fl_chain_make(const fl_plan *p, int head, int rows, fl_chain *out);

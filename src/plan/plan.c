@@ -1,4 +1,6 @@
 /* From a model and its freeze mask to everything that is decided before step 0. */
+#include <string.h>
+
 #include "plan/schedule.h"
 
 static int64_t parts(int64_t n, int64_t by) {
@@ -36,16 +38,25 @@ static void count_payload(fl_plan *p) {
                 p->place[i].span.len * sizeof(float);
 }
 
+static size_t batch_bytes(const fl_plan *p) {
+    return (size_t)p->rows * fl_shape_size(p->model->input) * sizeof(float);
+}
+
 static void count_memory(fl_plan *p) {
+    size_t frozen = p->n_frozen * sizeof(float);
+    bool on_disk = fl_plan_packs_all(p);
     p->memory = (fl_memory){
         .trainable = p->n_trainable * sizeof(float),
         .gradients = p->n_trainable * sizeof(float),
         .optimizer = p->n_trainable * sizeof(float) * (size_t)p->conf.optimizer_slots,
         .state = p->n_state * sizeof(float),
         .activations = p->schedule->arena_bytes,
-        .frozen_shared = p->n_frozen * sizeof(float),
+        .batches = (size_t)p->conf.batches * batch_bytes(p),
+        .program = FL_PROGRAM_BYTES,
+        .program_shared = FL_PROGRAM_SHARED_BYTES,
+        .frozen_shared = on_disk ? 0 : frozen,
+        .frozen_on_disk = on_disk ? frozen : 0,
         .packed_shared = p->schedule->packed_floats * sizeof(float),
-        .reducer = p->conf.reducer_floats * sizeof(float),
     };
 }
 
@@ -53,6 +64,7 @@ fl_status fl_plan_open(const fl_model *m, const fl_plan_conf *conf, fl_plan **ou
     fl_plan *p = fl_alloc(sizeof *p);
     p->model = m;
     p->conf = *conf;
+    if (!conf->kernels) p->conf.kernels = &fl_kernels_reference;
     p->rows = (int)parts(parts(conf->batch_size, conf->accumulation), conf->np);
     p->layer = fl_alloc((size_t)m->n_layers * sizeof *p->layer);
     p->place = fl_alloc((size_t)m->n_params * sizeof *p->place);
@@ -83,20 +95,29 @@ size_t fl_plan_packed_floats(const fl_plan *p) {
     return p->schedule->packed_floats;
 }
 
-void fl_plan_pack(const fl_plan *p, float *packed) {
-    for (int i = 0; i < p->schedule->n_chains; i++)
-        fl_chain_pack(&p->schedule->chain[i], p->model, packed);
+static bool is_packed(const fl_plan *p, int layer) {
+    for (int i = 0; i < p->schedule->n_chains; i++) {
+        const fl_chain *c = &p->schedule->chain[i];
+        if (c->head == layer || c->norm == layer) return true;
+    }
+    return false;
 }
 
-const char *fl_plan_algorithm(const fl_plan *p, int layer) {
-    const struct fl_schedule *s = p->schedule;
-    for (int i = 0; s && i < s->n_chains; i++) {
-        const fl_chain *c = &s->chain[i];
-        if (c->head == layer) return c->algo ? c->algo->name : "depthwise";
-        for (int k = 0; k < c->n_members; k++)
-            if (c->member[k] == layer) return "fused";
+bool fl_plan_packs_all(const fl_plan *p) {
+    for (int i = 0; i < p->model->n_params; i++)
+        if (p->place[i].region == FL_REGION_FROZEN && !is_packed(p, p->model->param[i].layer))
+            return false;
+    return p->n_frozen > 0;
+}
+
+/* A chain belongs to the part in which the middle of its weights lies. */
+void fl_plan_pack(const fl_plan *p, float *packed, int part, int parts) {
+    for (int i = 0; i < p->schedule->n_chains; i++) {
+        const fl_chain *c = &p->schedule->chain[i];
+        size_t middle = (c->packed + c->bias) / 2;
+        if (middle * (size_t)parts / p->schedule->packed_floats == (size_t)part)
+            fl_chain_pack(c, p->model, packed);
     }
-    return "";
 }
 
 size_t fl_plan_payload_bytes(const fl_plan *p) {
@@ -113,7 +134,25 @@ size_t fl_plan_wire_bytes(const fl_plan *p, size_t payload) {
 
 size_t fl_plan_memory_per_rank(const fl_plan *p) {
     const fl_memory *m = &p->memory;
-    return m->trainable + m->gradients + m->optimizer + m->state + m->activations + m->reducer;
+    return m->gradients + m->state + m->activations + m->batches + m->reducer + m->program;
+}
+
+static size_t features_in_memory(const fl_feature_plan *f) {
+    return f->place && strcmp(f->place, "memory") == 0 ? f->bytes : 0;
+}
+
+size_t fl_plan_memory_per_node(const fl_plan *p) {
+    const fl_memory *m = &p->memory;
+    return m->trainable + m->optimizer + m->program_shared + m->frozen_shared + m->packed_shared +
+           features_in_memory(&p->features);
+}
+
+/* Other algorithms round differently: ranks must agree on them. */
+static void add_algorithms(fl_text *t, const fl_plan *p, int l) {
+    const char *forward = fl_plan_algorithm(p, l, FL_PASS_FORWARD),
+               *dx = fl_plan_algorithm(p, l, FL_PASS_DX), *dw = fl_plan_algorithm(p, l, FL_PASS_DW);
+    if (*forward || *dx || *dw)
+        fl_text_add(t, "%s runs by %s, %s, %s\n", p->model->layer[l].name, forward, dx, dw);
 }
 
 char *fl_plan_text(const fl_plan *p) {
@@ -126,7 +165,8 @@ char *fl_plan_text(const fl_plan *p) {
         fl_text_add(&t, "bucket %d @%zu+%zu after %s\n", i, p->bucket[i].span.off,
                     p->bucket[i].span.len, p->model->layer[p->bucket[i].ready].name);
     fl_text_add(&t, "kernels %s (FROSTLINE_ISA sets them alike on all ranks)\n",
-                p->conf.kernels ? p->conf.kernels->name : "plain");
+                p->conf.kernels->name);
+    for (int l = 0; l < p->model->n_layers; l++) add_algorithms(&t, p, l);
     fl_text_add(&t, "batch %lld in %lld on %d ranks\n", (long long)p->conf.batch_size,
                 (long long)p->conf.accumulation, p->conf.np);
     return t.s;

@@ -5,8 +5,9 @@
 typedef struct builder {
     const fl_plan *p;
     struct fl_schedule *s;
-    int *rank;        /* layer → its place in order */
-    int *last_reader; /* layer → the last tick that needs its output */
+    int *rank;             /* layer → its place in order */
+    int *last_reader;      /* layer → the last tick that needs its output */
+    bool *past_activation; /* another layer goes back through its activation */
     fl_block *block;
     int n_blocks;
     bool overflow;
@@ -29,32 +30,11 @@ int fl_schedule_output(const struct fl_schedule *s, int l) {
     return s->chain_of[l] < 0 ? l : s->chain[s->chain_of[l]].tail;
 }
 
-bool fl_schedule_whole(const fl_plan *p, int l) {
-    return !p->model->layer[l].is_static || p->layer[l].frost_line || l == p->model->n_layers - 1;
-}
-
-/* Few enough rows that the largest static input or output fits a few dozen megabytes: it is soon
- * read again, and no rank holds more of what nobody will ever go back through. */
-static void choose_static_rows(builder *b) {
-    const fl_model *m = b->p->model;
-    const size_t target = (size_t)40 << 20;
-    size_t largest = 1;
-    for (int l = 0; l < m->n_layers; l++) {
-        size_t bytes = fl_shape_size(m->layer[l].shape) * sizeof(float);
-        if (m->layer[l].is_static && bytes > largest) largest = bytes;
-    }
-    size_t rows = target / largest ? target / largest : 1;
-    b->s->static_rows = rows < (size_t)b->p->rows ? (int)rows : b->p->rows;
-    for (int l = 0; l < m->n_layers; l++)
-        if (m->layer[l].is_static)
-            b->s->static_rows = fl_static_rows_limit(b->p, l, b->s->static_rows);
-}
-
 /* What is behind the head of a chain runs with it and is passed over. */
 static void start_chain(builder *b, int head, bool *inside) {
     struct fl_schedule *s = b->s;
     fl_chain *c = &s->chain[s->n_chains];
-    if (!fl_chain_make(b->p, head, b->s->static_rows, c)) return;
+    if (!fl_chain_make(b->p, head, fl_segment_rows(b->p, head), c)) return;
     s->packed_floats += fl_chain_place(c, s->packed_floats);
     s->chain_of[head] = s->n_chains++;
     for (int i = 0; i < c->n_members; i++) {
@@ -82,6 +62,13 @@ static void order_layers(builder *b) {
     fl_free(inside);
 }
 
+static void hand_over(builder *b) {
+    for (int l = 0; l < b->p->model->n_layers; l++) {
+        int from = b->s->handed[l] = fl_activation_before(b->p, l);
+        if (from >= 0) b->past_activation[from] = true;
+    }
+}
+
 /* What the backward call of a layer reads, given what is wanted of it; nothing where it is not
  * called. */
 static unsigned reads(const builder *b, int l) {
@@ -89,6 +76,8 @@ static unsigned reads(const builder *b, int l) {
     fl_need need = b->p->layer[l].need;
     unsigned bits = (need.input_gradient ? layer->plan.dx_reads : 0) |
                     (need.weight_gradient ? layer->plan.dw_reads : 0);
+    if (b->past_activation[l]) bits &= ~(unsigned)FL_READS_OUTPUT;
+    if (b->s->handed[l] >= 0) bits |= FL_READS_OUTPUT;
     return bits & FL_READS_TRAINING && !fl_layer_trains(layer) ? 0 : bits;
 }
 
@@ -121,7 +110,7 @@ static void add_block(builder *b, size_t bytes, int from, int to, size_t *where)
 }
 
 static int rows_of(const builder *b, int l) {
-    return fl_schedule_whole(b->p, l) ? b->p->rows : b->s->static_rows;
+    return b->s->whole[l] ? b->p->rows : fl_schedule_rows(b->p, l);
 }
 
 static size_t output_bytes(builder *b, int l) {
@@ -155,17 +144,21 @@ static fl_layer_plan plan_again(const builder *b, int l, int rows) {
         in[i] = layer->in[i] == FL_MODEL_INPUT ? m->input : m->layer[layer->in[i]].shape;
     bool fine = layer->ops->plan(layer->conf, in, layer->n_in, rows, &lp);
     FL_CHECK(fine, "layer '%s' planned before, and now: %s", layer->name, lp.error);
+    lp.work_bytes += fl_plan_choose(b->p, l, rows, &b->s->conv[l]);
     return lp;
 }
 
-/* Static rows come in parts, each from tick 0 on: what all parts leave lives as long as the parts
- * run. */
+/* Rows go through a segment in parts, each from its first layer on: what all parts leave, and what
+ * all parts read, lives as long as the segment runs. */
 static void add_static_blocks(builder *b, int l) {
     int chain = b->s->chain_of[l], out = fl_schedule_output(b->s, l), tick = forward_tick(b, l);
-    size_t work = chain >= 0 ? fl_chain_work(&b->s->chain[chain], b->s->static_rows) * sizeof(float)
-                             : plan_again(b, l, b->s->static_rows).work_bytes;
-    add_block(b, output_bytes(b, out), fl_schedule_whole(b->p, out) ? 0 : tick, b->last_reader[out],
-              &b->s->at[out].out);
+    int rows = fl_schedule_rows(b->p, l), last = b->last_reader[out];
+    int first = b->s->segment[b->s->segment_of[l]].first;
+    size_t work = chain >= 0 ? fl_chain_work(&b->s->chain[chain], rows) * sizeof(float)
+                             : plan_again(b, l, rows).work_bytes;
+    if (last < b->s->n_static && b->s->whole[out])
+        last = b->s->segment[b->s->segment_of[b->s->order[last]]].end - 1;
+    add_block(b, output_bytes(b, out), b->s->whole[out] ? first : tick, last, &b->s->at[out].out);
     add_block(b, work, tick, tick, &b->s->at[l].forward_work);
 }
 
@@ -178,17 +171,24 @@ static void add_live_blocks(builder *b, int l) {
 
 fl_status fl_schedule_open(const fl_plan *p, struct fl_schedule **out) {
     size_t n = (size_t)p->model->n_layers;
-    struct fl_schedule *s = fl_alloc(sizeof *s);
+    struct fl_schedule *s = *out = fl_alloc(sizeof *s);
     s->order = fl_alloc(n * sizeof *s->order);
     s->at = fl_alloc(n * sizeof *s->at);
     s->chain = fl_alloc(n * sizeof *s->chain);
     s->chain_of = fl_alloc(n * sizeof *s->chain_of);
+    s->conv = fl_alloc(n * sizeof *s->conv);
+    s->handed = fl_alloc(n * sizeof *s->handed);
+    s->segment = fl_alloc(n * sizeof *s->segment);
+    s->segment_of = fl_alloc(n * sizeof *s->segment_of);
+    s->whole = fl_alloc(n * sizeof *s->whole);
     builder b = {.p = p, .s = s};
     b.rank = fl_alloc(n * sizeof(int));
     b.last_reader = fl_alloc(n * sizeof(int));
+    b.past_activation = fl_alloc(n * sizeof *b.past_activation);
     b.block = fl_alloc(5 * n * sizeof *b.block);
-    choose_static_rows(&b);
     order_layers(&b);
+    fl_schedule_cut(p, s);
+    hand_over(&b);
     find_readers(&b);
     for (size_t l = 0; l < n; l++)
         s->at[l] = (fl_layer_memory){FL_NOWHERE, FL_NOWHERE, FL_NOWHERE,
@@ -198,8 +198,8 @@ fl_status fl_schedule_open(const fl_plan *p, struct fl_schedule **out) {
     s->arena_bytes = fl_blocks_place(b.block, b.n_blocks);
     fl_free(b.rank);
     fl_free(b.last_reader);
+    fl_free(b.past_activation);
     fl_free(b.block);
-    *out = s;
     if (b.overflow)
         return fl_fail(FL_ERR_IO,
                        "activations of %d rows are too large for this machine's addresses; lower "
@@ -214,5 +214,10 @@ void fl_schedule_close(struct fl_schedule *s) {
     fl_free(s->at);
     fl_free(s->chain);
     fl_free(s->chain_of);
+    fl_free(s->conv);
+    fl_free(s->handed);
+    fl_free(s->segment);
+    fl_free(s->segment_of);
+    fl_free(s->whole);
     fl_free(s);
 }

@@ -12,23 +12,44 @@ typedef struct fl_layer_memory { /* bytes from the arena's start, or FL_NOWHERE 
                     */
 } fl_layer_memory;
 
+typedef struct fl_segment { /* static layers that a few rows at a time go through */
+    int first, end;         /* in order */
+    int rows;               /* at most, at a time */
+} fl_segment;
+
 struct fl_schedule {
-    int n, n_static; /* layers that run; order[0 … n_static) are static, the others live */
-    int *order;      /* forward; backward is the live part reversed */
-    int static_rows; /* rows that the static part works through at a time */
+    int n, n_static;     /* layers that run; order[0 … n_static) are static, the others live */
+    int *order;          /* forward; backward is the live part reversed */
+    fl_segment *segment; /* of the static part */
+    int n_segments;
+    int *segment_of; /* static layer → its segment; -1: live */
+    bool *whole;     /* layer → its output is kept for all rows of a call */
     fl_layer_memory *at;
     fl_chain *chain;         /* static layers that run as one, in place of their head */
     int n_chains, *chain_of; /* layer → its chain, if it is the head of one, or -1 */
-    size_t packed_floats;    /* of the chains' weights */
+    fl_conv_choice *conv;    /* per layer: what runs a convolution that is in no chain */
+    int *handed; /* live layer → the one whose activation it takes back along with its own work, or
+                    -1 */
+    size_t packed_floats; /* of the chains' weights */
     size_t arena_bytes;
 };
 
 /* The layer whose output the run of layer l (of order) leaves. */
 int fl_schedule_output(const struct fl_schedule *s, int l);
-/* Whether l's output is kept for all rows of a call: it crosses the frost line, or is the net's. */
-bool fl_schedule_whole(const fl_plan *p, int l);
+/* The rows that layer l would like to be given at a time, were it the only static one. */
+int fl_segment_rows(const fl_plan *p, int l);
+/* Cuts the ordered static part into segments, and marks what is kept whole. */
+void fl_schedule_cut(const fl_plan *p, struct fl_schedule *s);
+/* Most rows that one call brings to layer l. */
+int fl_schedule_rows(const fl_plan *p, int l);
 
-/* Orders the layers and places their memory for p->rows rows. FL_ERR_IO if a size overflows. */
+/* Max pooling picks some of its input's values, so the derivative of an activation right before it
+ * may as well be applied to what was picked: the layer whose activation live layer l goes back
+ * through in this way, or -1. That layer's output is then not needed again. */
+int fl_activation_before(const fl_plan *p, int l);
+
+/* Orders the layers and places their memory for p->rows rows; out is p's own schedule. FL_ERR_IO
+ * if a size overflows. */
 fl_status fl_schedule_open(const fl_plan *p, struct fl_schedule **out);
 void fl_schedule_close(struct fl_schedule *s);
 

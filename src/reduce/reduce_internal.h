@@ -8,10 +8,12 @@ struct fl_reduce {
     fl_comm *comm;            /* borrowed */
     const fl_reduce_ops *ops; /* what sums */
     int n;
-    fl_span *bucket;  /* (n) */
-    float *gradients; /* borrowed */
-    float *work;      /* ops->work floats */
-    int *handle;      /* (n) of pending sums, for a reducer that has them */
+    fl_span *bucket;      /* (n) */
+    fl_span *owned;       /* (n) */
+    fl_span *counted;     /* (n) */
+    fl_window *gradients; /* borrowed */
+    float *work;          /* ops->work floats */
+    uint64_t *ticket;     /* (n) of what is under way */
 
     int begun;   /* buckets of this step so far */
     int *order;  /* (begun): as they came */
@@ -21,8 +23,7 @@ struct fl_reduce {
     double started;        /* the first of this step's sums, by fl_clock; 0: not yet */
 };
 
-/* The floats of a bucket, entered in the ledger: call it where they really are summed, and only
- * there. */
-float *fl_reduce_enter(fl_reduce *r, int bucket, size_t *n);
+/* A bucket's span, entered in the ledger: call it where it really is summed, and only there. */
+fl_span fl_reduce_enter(fl_reduce *r, int bucket);
 
 #endif

@@ -24,12 +24,21 @@ static const char bar_names[] =
 const fl_field fl_reduce_fields[] = {
     {"reducer", FL_CHOICE, offsetof(fl_reduce_conf, reducer), "overlap", 0, 0, bar_names + 1,
      "How gradients are summed over the ranks: `blocking` after backward, `overlap` while backward "
-     "goes on, `tree` in one fixed order of additions.",
+     "goes on, `tree` in one fixed order of additions, `sharded` each rank its share, which it "
+     "alone "
+     "updates, `auto` by measurement one of `overlap` and `sharded`.",
      NULL},
     {"bucket_mb", FL_FLOAT, offsetof(fl_reduce_conf, bucket_mb), "25", 0.001, 1048576, NULL,
      "Gradients are summed in buckets of about this many megabytes.", NULL},
     {"allreduce_dtype", FL_CHOICE, offsetof(fl_reduce_conf, allreduce_dtype), "float32", 0, 0,
-     "float32", "Number format of the gradients while they are summed.", NULL},
+     "float32|bfloat16|float16",
+     "Number format of gradients on their way between nodes; what rounding takes is sent along the "
+     "next time. Within a node, and by `tree`, always float32.",
+     NULL},
+    {"timeout", FL_FLOAT, offsetof(fl_reduce_conf, timeout), "600", 0, 31536000, NULL,
+     "Seconds that a rank waits for the others, or for data, before it ends the run with exit code "
+     "7; 0: for ever.",
+     NULL},
     {.name = NULL},
 };
 
@@ -47,22 +56,38 @@ static fl_status check_same(fl_comm *c, int n, const fl_span *buckets) {
     return status;
 }
 
-size_t fl_reduce_work(const fl_comm *c, const fl_reduce_conf *conf, int n, const fl_span *buckets) {
-    return reducers[conf->reducer]->work(c, n, buckets);
+size_t fl_reduce_work(int ranks, const fl_reduce_conf *conf, int n, const fl_span *buckets) {
+    const fl_reduce_ops *ops = reducers[conf->reducer];
+    return ops->work ? ops->work(ranks, n, buckets) : 0;
+}
+
+static void place(fl_reduce *r, const fl_reduce_conf *conf, const fl_span *buckets) {
+    size_t n = (size_t)r->n;
+    r->bucket = fl_alloc(n * sizeof *r->bucket);
+    r->owned = fl_alloc(n * sizeof *r->owned);
+    r->counted = fl_alloc(n * sizeof *r->counted);
+    r->ticket = fl_alloc(n * sizeof *r->ticket);
+    r->order = fl_alloc(n * sizeof *r->order);
+    r->given = fl_alloc(n * sizeof *r->given);
+    r->work =
+        fl_alloc(fl_reduce_work(fl_comm_size(r->comm), conf, r->n, buckets) * sizeof *r->work);
+    for (size_t i = 0; i < n; i++) {
+        r->bucket[i] = buckets[i];
+        r->counted[i] = fl_window_owned(r->gradients, buckets[i]);
+        r->owned[i] = r->ops->shards ? r->counted[i] : fl_window_slice(r->gradients, buckets[i]);
+    }
 }
 
 fl_status fl_reduce_open(fl_comm *c, const fl_reduce_conf *conf, int n, const fl_span *buckets,
-                         float *gradients, fl_reduce **out) {
+                         fl_window *gradients, fl_reduce **out) {
     *out = NULL;
     FL_TRY(check_same(c, n, buckets));
+    const fl_reduce_ops *ops = reducers[conf->reducer];
+    if (ops->choose) FL_TRY(ops->choose(c, n, buckets, &ops));
     fl_reduce *r = fl_alloc(sizeof *r);
-    *r = (fl_reduce){.comm = c, .ops = reducers[conf->reducer], .n = n, .gradients = gradients};
-    r->bucket = fl_alloc((size_t)n * sizeof *r->bucket);
-    if (n) memcpy(r->bucket, buckets, (size_t)n * sizeof *r->bucket);
-    r->work = fl_alloc(fl_reduce_work(c, conf, n, buckets) * sizeof *r->work);
-    r->handle = fl_alloc((size_t)n * sizeof *r->handle);
-    r->order = fl_alloc((size_t)n * sizeof *r->order);
-    r->given = fl_alloc((size_t)n * sizeof *r->given);
+    *r = (fl_reduce){.comm = c, .ops = ops, .n = n, .gradients = gradients};
+    place(r, conf, buckets);
+    fl_window_send_as(gradients, (fl_wire)conf->allreduce_dtype);
     *out = r;
     return FL_OK;
 }
@@ -70,20 +95,21 @@ fl_status fl_reduce_open(fl_comm *c, const fl_reduce_conf *conf, int n, const fl
 void fl_reduce_close(fl_reduce *r) {
     if (!r) return;
     fl_free(r->bucket);
+    fl_free(r->owned);
+    fl_free(r->counted);
     fl_free(r->work);
-    fl_free(r->handle);
+    fl_free(r->ticket);
     fl_free(r->order);
     fl_free(r->given);
     fl_free(r);
 }
 
-float *fl_reduce_enter(fl_reduce *r, int bucket, size_t *n) {
+fl_span fl_reduce_enter(fl_reduce *r, int bucket) {
     fl_span s = r->bucket[bucket];
-    *n = s.len;
     r->ledger.calls++;
     r->step_payload += s.len * sizeof(float);
     if (r->started == 0) r->started = fl_clock();
-    return r->gradients + s.off;
+    return s;
 }
 
 /* From `from` to `to` this rank did nothing but reduce, as far as a reduction was under way. */
@@ -95,9 +121,10 @@ static void expose(fl_reduce *r, double from, double to) {
 void fl_reduce_begin(fl_reduce *r, int bucket) {
     FL_CHECK(bucket >= 0 && bucket < r->n && !r->given[bucket],
              "bucket %d of %d is begun twice, or is not there", bucket, r->n);
-    double from = fl_clock();
     r->order[r->begun++] = bucket;
     r->given[bucket] = true;
+    if (!r->ops->begin) return;
+    double from = fl_clock();
     r->ops->begin(r, bucket);
     expose(r, from, fl_clock());
 }
@@ -120,6 +147,17 @@ void fl_reduce_end(fl_reduce *r) {
     double now = fl_clock();
     expose(r, from, now);
     finish_step(r, now);
+}
+
+void fl_reduce_publish(fl_reduce *r, fl_window *weights) {
+    double from = fl_clock();
+    for (int i = 0; i < r->n; i++)
+        r->ticket[i] = (r->ops->shards ? fl_window_gather_begin
+                                       : fl_window_spread_begin)(weights, r->bucket[i]);
+    for (int i = 0; i < r->n; i++) fl_window_wait(weights, r->ticket[i]);
+    double seconds = fl_clock() - from;
+    r->ledger.seconds += seconds;
+    r->ledger.exposed_seconds += seconds;
 }
 
 fl_ledger fl_reduce_take(fl_reduce *r) {

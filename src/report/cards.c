@@ -79,10 +79,16 @@ static void reduced_card(fl_text *out, const fl_history *h) {
 
 static void size_cards(fl_text *out, const fl_history *h, const fl_epoch_record *last) {
     uint64_t memory = 0;
-    char value[32];
+    char value[32], planned[32], detail[96];
     for (int i = 0; i < h->n_epochs; i++)
         if (h->epoch[i].memory_bytes > memory) memory = h->epoch[i].memory_bytes;
     if (memory) card(out, "Peak memory", fl_human_bytes((double)memory, value), "resident, rank 0");
+    if (last->node_memory_bytes) {
+        snprintf(detail, sizeof detail, "all ranks, shared pages once; %s planned",
+                 fl_human_bytes((double)last->planned_node_memory_bytes, planned));
+        card(out, "Memory of a node", fl_human_bytes((double)last->node_memory_bytes, value),
+             detail);
+    }
     if (last->trainable)
         card(out, "Parameters that learn", fl_human_count((double)last->trainable, value),
              last->phase > 0 ? "in the last epoch" : "in every epoch");

@@ -36,6 +36,8 @@ const fl_column fl_epoch_columns[] = {
     EPOCH(reduce_calls, UINT64),
     EPOCH(reduce_seconds, DOUBLE),
     EPOCH(memory_bytes, UINT64),
+    EPOCH(node_memory_bytes, UINT64),
+    EPOCH(planned_node_memory_bytes, UINT64),
     EPOCH(features_kept, DOUBLE),
     EPOCH(phase, INT),
     EPOCH(trainable, SIZE),

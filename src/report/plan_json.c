@@ -45,7 +45,13 @@ static json_t *memory(const fl_memory *m) {
     set(o, "optimizer", integer(m->optimizer));
     set(o, "state", integer(m->state));
     set(o, "activations", integer(m->activations));
+    set(o, "batches", integer(m->batches));
     set(o, "reducer", integer(m->reducer));
+    set(o, "program", integer(m->program));
+    set(o, "program_shared", integer(m->program_shared));
+    set(o, "frozen_shared", integer(m->frozen_shared));
+    set(o, "frozen_on_disk", integer(m->frozen_on_disk));
+    set(o, "packed_shared", integer(m->packed_shared));
     return o;
 }
 
@@ -54,6 +60,14 @@ static json_t *row_flops(const fl_plan_layer *l) {
     set(o, "forward", flops(l->flops));
     set(o, "input_gradient", flops(l->flops_dx));
     set(o, "weight_gradient", flops(l->flops_dw));
+    return o;
+}
+
+static json_t *algorithms(const fl_plan *p, int i) {
+    json_t *o = json_object();
+    set(o, "forward", name(fl_plan_algorithm(p, i, FL_PASS_FORWARD)));
+    set(o, "input_gradient", name(fl_plan_algorithm(p, i, FL_PASS_DX)));
+    set(o, "weight_gradient", name(fl_plan_algorithm(p, i, FL_PASS_DW)));
     return o;
 }
 
@@ -87,6 +101,7 @@ static json_t *layer(const fl_plan *p, int i) {
     set(o, "frost_line", json_boolean(q->frost_line));
     set(o, "input_gradient", json_boolean(q->need.input_gradient));
     set(o, "weight_gradient", json_boolean(q->need.weight_gradient));
+    set(o, "algorithm", algorithms(p, i));
     set(o, "flops_per_row", row_flops(q));
     set(o, "payload_bytes", integer(q->payload_bytes));
     return o;
@@ -124,6 +139,20 @@ static void set_traffic(json_t *o, const fl_plan *p) {
     set(o, "unfrozen_wire_bytes_per_rank", integer(fl_plan_wire_bytes(p, unfrozen)));
 }
 
+/* Bytes per node; null where the rows are not known. */
+static json_t *features(const fl_feature_plan *f) {
+    json_t *o = json_object();
+    set(o, "place", name(f->place));
+    set(o, "reason", f->reason ? name(f->reason) : json_null());
+    set(o, "dtype", name(f->dtype));
+    set(o, "rows", f->rows ? json_integer(f->rows) : json_null());
+    set(o, "variants", f->rows ? json_integer(f->variants) : json_null());
+    set(o, "validation_rows", f->rows ? json_integer(f->validation_rows) : json_null());
+    set(o, "bytes_per_row", integer(f->row_bytes));
+    set(o, "bytes_per_node", f->rows ? integer(f->bytes) : json_null());
+    return o;
+}
+
 static json_t *plan(const fl_plan *p) {
     fl_totals t = fl_totals_of(p);
     json_t *o = json_object();
@@ -135,9 +164,9 @@ static json_t *plan(const fl_plan *p) {
     set_traffic(o, p);
     set(o, "flops", step_flops(&t));
     set(o, "memory_bytes_per_rank", integer(fl_plan_memory_per_rank(p)));
-    set(o, "memory_bytes_per_node_shared",
-        integer(p->memory.frozen_shared + p->memory.packed_shared));
+    set(o, "memory_bytes_per_node_shared", integer(fl_plan_memory_per_node(p)));
     set(o, "memory", memory(&p->memory));
+    if (p->features.place) set(o, "features", features(&p->features));
     set(o, "layers", layers(p));
     set(o, "buckets", buckets(p));
     return o;

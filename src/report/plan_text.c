@@ -1,5 +1,7 @@
 /* plan_text.c: what `frostline plan` prints: what runs where, what is kept, what is reduced, what
  * it costs. */
+#include <string.h>
+
 #include "table.h"
 #include "tables.h"
 #include "text.h"
@@ -26,6 +28,12 @@ static const char *yes(bool is) {
     return is ? "yes" : "–";
 }
 
+/* What runs a pass of a layer; "yes" is its own way. */
+static const char *way(const fl_plan *p, int i, fl_pass pass, bool is) {
+    const char *algorithm = fl_plan_algorithm(p, i, pass);
+    return *algorithm ? algorithm : yes(is);
+}
+
 /* Nothing to compute or to send is a dash, so that what costs stands out. */
 static void cell_or_dash(fl_table *t, int column, double n,
                          const char *(*human)(double n, char *buf)) {
@@ -40,15 +48,21 @@ static void add_layer(fl_table *t, const fl_plan *p, int i) {
     fl_table_row(t);
     fl_table_cell(t, LAYER, "%s (%s)", l->name, l->ops->name);
     fl_table_cell(t, OUTPUT, "%s", fl_shape_text(l->shape, shape));
-    const char *algorithm = fl_plan_algorithm(p, i);
+    const char *algorithm = fl_plan_algorithm(p, i, FL_PASS_FORWARD);
     fl_table_cell(t, FORWARD, "%s%s%s", q->is_static ? "static" : "live", algorithm[0] ? " " : "",
                   algorithm);
-    fl_table_cell(t, INPUT_GRADIENT, "%s", yes(q->need.input_gradient));
-    fl_table_cell(t, WEIGHT_GRADIENT, "%s", yes(q->need.weight_gradient));
+    fl_table_cell(t, INPUT_GRADIENT, "%s", way(p, i, FL_PASS_DX, q->need.input_gradient));
+    fl_table_cell(t, WEIGHT_GRADIENT, "%s", way(p, i, FL_PASS_DW, q->need.weight_gradient));
     fl_table_cell(t, CACHED, "%s", yes(q->frost_line));
     cell_or_dash(t, COST, q->flops, fl_human_count);
     cell_or_dash(t, BACKWARD, q->flops_dx + q->flops_dw, fl_human_count);
     cell_or_dash(t, PAYLOAD, (double)q->payload_bytes, fl_human_bytes);
+}
+
+static bool has_bf16(const fl_plan *p) {
+    for (int i = 0; i < p->model->n_layers; i++)
+        if (strstr(fl_plan_algorithm(p, i, FL_PASS_FORWARD), "_bf16")) return true;
+    return false;
 }
 
 static void add_layers(fl_text *out, const fl_plan *p, int columns) {
@@ -60,10 +74,16 @@ static void add_layers(fl_text *out, const fl_plan *p, int columns) {
     }
     fl_table_print(&t, columns, out);
     fl_table_close(&t);
-    fl_text_add(out, " static: runs as inference, its output for a row never changes\n"
-                     " fused: done by the layer before; others: the algorithm of the convolution\n"
-                     " cached: the frost line; with cached features nothing static runs twice\n"
-                     " FLOPs are those of one row\n");
+    fl_text_add(out,
+                " static: runs as inference, its output for a row never changes\n"
+                " fused: done by the layer before; others: the algorithm of the layer\n"
+                " dX, dW: the gradients of its input and weights; yes: run, the layer's own way\n"
+                " cached: the frost line; with cached features nothing static runs twice\n"
+                " FLOPs are those of one row\n");
+    if (has_bf16(p))
+        fl_text_add(out,
+                    " bf16: operands in bfloat16; 'frostline bench error CONFIG' measures what "
+                    "that costs in digits\n");
 }
 
 static void add_costs(fl_text *out, const fl_plan *p) {
@@ -102,36 +122,49 @@ static void add_buckets(fl_text *out, const fl_plan *p, int columns) {
     fl_table_close(&t);
 }
 
-static void add_memory(fl_text *out, const fl_plan *p, int columns) {
+static void memory_row(fl_table *t, const char *what, size_t bytes) {
+    char size[32];
+    if (bytes == 0) return;
+    fl_table_row(t);
+    fl_table_cell(t, 0, "%s", what);
+    fl_table_cell(t, 1, "%s", bytes_text(bytes, size));
+}
+
+static void add_rank_memory(fl_table *t, const fl_plan *p) {
     const fl_memory *m = &p->memory;
-    const struct {
-        const char *what;
-        size_t bytes;
-    } row[] = {
-        {"trainable parameters", m->trainable}, {"gradients", m->gradients},
-        {"optimizer state", m->optimizer},      {"running statistics", m->state},
-        {"activations", m->activations},        {"reducer", m->reducer},
-    };
+    memory_row(t, "gradients", m->gradients);
+    memory_row(t, "running statistics", m->state);
+    memory_row(t, "activations", m->activations);
+    memory_row(t, "batches read ahead", m->batches);
+    memory_row(t, "reducer", m->reducer);
+    memory_row(t, "program", m->program);
+    fl_table_rule(t);
+    memory_row(t, "per rank", fl_plan_memory_per_rank(p));
+}
+
+static void add_node_memory(fl_table *t, const fl_plan *p) {
+    const fl_memory *m = &p->memory;
+    size_t others =
+        m->trainable + m->optimizer + m->frozen_shared + m->packed_shared + m->program_shared;
+    fl_table_rule(t);
+    memory_row(t, "trainable parameters", m->trainable);
+    memory_row(t, "optimizer state", m->optimizer);
+    memory_row(t, "frozen parameters", m->frozen_shared);
+    memory_row(t, "frozen parameters, packed for kernels", m->packed_shared);
+    memory_row(t, "features", fl_plan_memory_per_node(p) - others);
+    memory_row(t, "program and libraries", m->program_shared);
+    fl_table_rule(t);
+    memory_row(t, "shared per node", fl_plan_memory_per_node(p));
+    memory_row(t, "on a node's disk: the frozen ones unpacked", m->frozen_on_disk);
+}
+
+static void add_memory(fl_text *out, const fl_plan *p, int columns) {
     static const fl_table_column memory_columns[] = {{"Memory", .right = false},
                                                      {"Bytes", .right = true}};
-    char size[32];
     fl_text_add(out, "\n");
     fl_table t = fl_table_open((int)FL_COUNT(memory_columns), memory_columns);
-    for (size_t i = 0; i < FL_COUNT(row); i++) {
-        fl_table_row(&t);
-        fl_table_cell(&t, 0, "%s", row[i].what);
-        fl_table_cell(&t, 1, "%s", bytes_text(row[i].bytes, size));
-    }
-    fl_table_rule(&t);
-    fl_table_row(&t);
-    fl_table_cell(&t, 0, "per rank");
-    fl_table_cell(&t, 1, "%s", bytes_text(fl_plan_memory_per_rank(p), size));
-    fl_table_row(&t);
-    fl_table_cell(&t, 0, "frozen, shared per node");
-    fl_table_cell(&t, 1, "%s", bytes_text(m->frozen_shared, size));
-    fl_table_row(&t);
-    fl_table_cell(&t, 0, "the same, packed for kernels");
-    fl_table_cell(&t, 1, "%s", bytes_text(m->packed_shared, size));
+    add_rank_memory(&t, p);
+    add_node_memory(&t, p);
     fl_table_print(&t, columns, out);
     fl_table_close(&t);
 }
@@ -159,6 +192,7 @@ char *fl_plan_table(const fl_plan *p, int columns) {
     add_costs(&out, p);
     add_buckets(&out, p, columns);
     add_memory(&out, p, columns);
+    fl_add_features(p, &out);
     add_traffic(&out, p);
     return out.s;
 }

@@ -1,7 +1,6 @@
 /* The training step by itself, on synthetic rows: what it takes without data, log or checkpoints.
  * The order of the work is that of step.c. */
 #include <math.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "frostline/rng.h"
@@ -55,7 +54,6 @@ static fl_batch batch_of(const bench *b, int64_t i) {
 }
 
 static void forward_backward(const bench *b, fl_score *score) {
-    memset(b->s->gradients, 0, b->s->plan->n_trainable * sizeof(float));
     for (int64_t i = 0; i < b->x->train.accumulation; i++) {
         fl_batch batch = batch_of(b, i);
         const float *logits = fl_engine_forward(b->s->engine, &batch, true, 1);
@@ -76,6 +74,8 @@ static void update(bench *b, fl_times *time) {
     double start = fl_clock();
     fl_session_update(b->s, o->ops->learning_rate(o->conf), clip_scale(b), ++b->step);
     time->update = fl_clock() - start;
+    fl_session_publish(b->s);
+    time->reduce_exposed += fl_reduce_take(b->s->reduce).exposed_seconds;
 }
 
 /* One step, from barrier to barrier; returns the loss. */
@@ -106,26 +106,12 @@ static void run_steps(bench *b, const fl_bench_conf *conf, fl_bench_result *out)
     for (int i = 0; i < conf->steps; i++) out->loss = run_step(b, &out->sample[i]);
 }
 
-/* Pages shared by n processes count for 1/n in each, so that the sum counts them once. */
-static double proportional_bytes(void) {
-    FILE *f = fopen("/proc/self/smaps_rollup", "r");
-    char line[128];
-    unsigned long long kb = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "Pss: %llu kB", &kb) == 1) break;
-    if (f) fclose(f);
-    return (double)kb * 1024;
-}
-
 static void measure_memory(const bench *b, fl_bench_result *out) {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     out->peak_rss_bytes = (double)u.ru_maxrss * 1024;
-    fl_comm_barrier(b->c); /* all have all that they need */
-    out->pss_bytes = proportional_bytes();
-    fl_comm_barrier(b->c); /* and keep it until all have counted */
+    out->pss_bytes = fl_resident_bytes(b->c);
     fl_comm_max_double(b->c, &out->peak_rss_bytes, 1);
-    fl_comm_sum_double(b->c, &out->pss_bytes, 1);
 }
 
 static fl_status open_session(bench *b) {

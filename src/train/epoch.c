@@ -61,6 +61,7 @@ static void fill_record(fl_run *r, double seconds) {
 
 static fl_status evaluate(fl_run *r) {
     if (!r->validation) return FL_OK;
+    fl_comm_phase(r->c, "evaluation", r->at.step);
     fl_free(r->eval.confusion);
     r->eval.confusion = NULL;
     fl_features_use(&r->kept_validation, r->s->engine, r->validation);
@@ -112,11 +113,25 @@ static void begin_next_epoch(fl_run *r) {
     r->at.ledger = (fl_ledger){0};
 }
 
+/* What training holds does not grow after the first epoch of a phase. Before a checkpoint, through
+ * which frozen weights pass that a step never reads. */
+static void measure_node(fl_run *r) {
+    const fl_plan *p = r->s->plan;
+    int nodes = fl_comm_nodes(r->c);
+    size_t ranks = (size_t)(fl_comm_size(r->c) + nodes - 1) / (size_t)nodes;
+    if (r->measured != r->s) r->node_memory = (uint64_t)(fl_resident_bytes(r->c) / nodes);
+    r->measured = r->s;
+    r->last.node_memory_bytes = r->node_memory;
+    r->last.planned_node_memory_bytes =
+        ranks * fl_plan_memory_per_rank(p) + fl_plan_memory_per_node(p);
+}
+
 static fl_status end_epoch(fl_run *r) {
     const fl_checkpoint_conf *c = &r->x->checkpoint;
     fill_record(r, fl_clock() - r->epoch_began);
     fl_session_share_state(r->s);
     FL_TRY(evaluate(r));
+    measure_node(r);
     observe(r);
     fl_status said = r->report ? fl_report_epoch(r->report, &r->last) : FL_OK;
     FL_TRY(fl_comm_agree(r->c, said));
@@ -131,6 +146,14 @@ static fl_status end_epoch(fl_run *r) {
     return last || due || r->last.best ? fl_run_save(r, r->last.best) : FL_OK;
 }
 
+/* After this process's first step, once. */
+static void tell_start(fl_run *r) {
+    if (r->startup.told) return;
+    r->startup.told = true;
+    fl_startup_mark(&r->startup, "first step");
+    if (r->report) fl_startup_tell(&r->startup, r->at.step, r->report);
+}
+
 fl_status fl_run_epoch(fl_run *r) {
     int64_t steps = fl_loader_steps(r->loader);
     r->time = (fl_times){0};
@@ -140,6 +163,7 @@ fl_status fl_run_epoch(fl_run *r) {
     fl_loader_start(r->loader, r->at.epoch, r->at.step_of_epoch);
     while (r->at.step_of_epoch < steps) {
         FL_TRY(fl_run_step(r));
+        tell_start(r);
         if (r->at.step_of_epoch == steps) break;
         if (r->stop || divides(r->x->checkpoint.every_steps, r->at.step))
             FL_TRY(fl_run_save(r, false));

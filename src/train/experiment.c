@@ -72,6 +72,7 @@ const fl_section fl_sections[] = {
     {"", "the run", run_fields},
     {"model", "the net", fl_model_fields},
     {"freeze", "what does not learn; any mix of rules", fl_freeze_fields},
+    {"kernels", "what convolutions run on", fl_kernels_fields},
     {"data", "samples and their preparation", fl_data_fields},
     {"train", "the training loop", train_fields},
     {"optimizer", "type: one of the optimizers; their options; rules per layer", NULL},
@@ -84,8 +85,8 @@ const fl_section fl_sections[] = {
 
 /* Names of all sections but the first, NULL-terminated. */
 static const char *const section_names[] = {
-    "model",        "freeze",      "data",       "train", "optimizer",
-    "lr_scheduler", "distributed", "checkpoint", "log",   NULL};
+    "model",        "freeze",      "kernels",    "data", "train", "optimizer",
+    "lr_scheduler", "distributed", "checkpoint", "log",  NULL};
 
 static fl_status parse(fl_config *c, const char *name, const fl_field *fields, void *conf) {
     char *where = fl_format("section '%s'", name);
@@ -174,8 +175,17 @@ static void fuse_loss(fl_experiment *x) {
             x->train.loss == FL_LOSS_BINARY ? "binary_crossentropy" : "categorical_crossentropy");
 }
 
+/* Which kernels there are is asked again when something is planned: that it fails is said there. */
+static void settle_kernels(fl_experiment *x) {
+    const fl_kernels *k;
+    x->conv = fl_alloc((size_t)x->model->n_layers * sizeof *x->conv);
+    if (fl_kernels_select(&k) == FL_OK)
+        fl_kernels_settle(&x->kernels, fl_config_section(x->config, "kernels"), x->model, k,
+                          x->conv);
+}
+
 typedef struct parsed {
-    bool freeze, train, optim;
+    bool freeze, kernels, train, optim;
 } parsed;
 
 /* What was parsed well is built, so that the errors of all sections come together. */
@@ -184,6 +194,7 @@ static void build(fl_experiment *x, const parsed *ok) {
     if (fl_model_open(&x->model_conf, fl_config_section(c, "model"), &x->model) != FL_OK) return;
     if (ok->freeze)
         fl_freeze_open(&x->freeze_conf, fl_config_section(c, "freeze"), x->model, &x->freeze);
+    if (ok->kernels) settle_kernels(x);
     if (ok->optim) resolve_rules(x);
     if (ok->train) fuse_loss(x);
     if (x->freeze) fl_freeze_apply(x->freeze, 0, x->model);
@@ -195,6 +206,7 @@ static void parse_all(fl_experiment *x) {
     fl_fields_parse(fl_config_root(c), "the config", run_fields, section_names, &x->run);
     fl_status model = parse(c, "model", fl_model_fields, &x->model_conf);
     ok.freeze = parse(c, "freeze", fl_freeze_fields, &x->freeze_conf) == FL_OK;
+    ok.kernels = parse(c, "kernels", fl_kernels_fields, &x->kernels) == FL_OK;
     parse(c, "data", fl_data_fields, &x->data);
     ok.train = parse(c, "train", train_fields, &x->train) == FL_OK;
     parse_early_stopping(x);
@@ -255,33 +267,8 @@ void fl_experiment_close(fl_experiment *x) {
     fl_freeze_close(x->freeze);
     fl_model_close(x->model);
     fl_optim_conf_close(&x->optim);
+    fl_free(x->conv);
     fl_free(x->rate_scale);
     fl_free(x->decay_scale);
     fl_free(x);
-}
-
-static void nothing_trains(fl_model *m) {
-    for (int l = 0; l < m->n_layers; l++) {
-        m->layer[l].trainable = false;
-        m->layer[l].wants_gradient = false;
-        m->layer[l].is_static = true;
-    }
-}
-
-fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan **out) {
-    const fl_kernels *kernels;
-    FL_TRY(fl_kernels_select(&kernels));
-    fl_plan_conf conf = {
-        .kernels = kernels,
-        .np = np,
-        .batch_size = x->train.batch_size,
-        .accumulation = x->train.accumulation,
-        .bucket_bytes = (size_t)(x->reduce.bucket_mb * 1048576.0),
-        .optimizer_slots = x->optim.ops->slots,
-    };
-    if (phase == FL_PHASE_INFERENCE)
-        nothing_trains(x->model);
-    else
-        fl_freeze_apply(x->freeze, phase, x->model);
-    return fl_plan_open(x->model, &conf, out);
 }

@@ -1,92 +1,31 @@
-/* Where features are kept, and whether: one table a node and set, in memory or in a file that later
- * runs find again. */
+/* The tables of features: one a node and set, in memory or in a file that later runs find again. */
 #include "train/features.h"
 
 #include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "frostline/log.h"
 
-enum { ASKED_AUTO, ASKED_OFF, ASKED_MEMORY, ASKED_DISK }; /* data.cache_features */
-
-bool fl_features_optional(const fl_experiment *x) {
-    return x->data.cache_features == ASKED_AUTO;
+/* What the config asks of a layer's kernel: it decides how its features are rounded. */
+static uint64_t add_setting(const fl_conv_setting *s, uint64_t key) {
+    const char *forced = s->forced[FL_PASS_FORWARD];
+    if (forced) key = fl_hash(forced, strlen(forced), key);
+    return fl_hash(&s->bf16, sizeof s->bf16, key);
 }
 
-size_t fl_features_bytes(const fl_session *s, const fl_dataset *set) {
-    return set ? fl_cache_bytes(fl_dataset_rows(set), s->plan->feature_width) : 0;
-}
-
-/* Bytes that programs may still take from this node without swapping; 0 if unknown. */
-static size_t memory_available(void) {
-    FILE *f = fopen("/proc/meminfo", "r");
-    char line[128];
-    unsigned long long kb = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %llu kB", &kb) == 1) break;
-    if (f) fclose(f);
-    return (size_t)kb * 1024;
-}
-
-static size_t disk_available(const char *dir) {
-    struct statvfs v;
-    if (fl_make_dirs(dir) != FL_OK) return 0;
-    return statvfs(dir, &v) == 0 ? (size_t)v.f_bavail * v.f_frsize : 0;
-}
-
-static bool on_all_nodes(const fl_session *s, bool here) {
-    double lacking = !here;
-    fl_comm_max_double(s->comm, &lacking, 1);
-    return lacking == 0;
-}
-
-static const char *reason_against(const fl_session *s) {
-    if (s->plan->feature_width == 0) return "nothing of the net is static under these freeze rules";
-    if (s->x->data.augment) return "augmentation makes a new input of each sample in each epoch";
-    return NULL;
-}
-
-/* Half of what is free, for the data and the rest of the job live there too. */
-static fl_feature_place automatic(const fl_session *s, size_t bytes) {
-    if (on_all_nodes(s, bytes <= memory_available() / 2)) return FL_FEATURES_MEMORY;
-    if (on_all_nodes(s, bytes <= disk_available(s->x->run.output_dir) / 2)) return FL_FEATURES_DISK;
-    char human[32];
-    fl_note("the features of the frozen part are not kept: %s are more than half of what is free "
-            "in memory and on disk",
-            fl_human_bytes((double)bytes, human));
-    return FL_FEATURES_OFF;
-}
-
-fl_status fl_features_decide(const fl_session *s, size_t bytes, fl_feature_place *out) {
-    int asked = s->x->data.cache_features;
-    const char *against = reason_against(s);
-    *out = FL_FEATURES_OFF;
-    if (asked == ASKED_OFF || (asked == ASKED_AUTO && against)) return FL_OK;
-    if (against && s->phase == 0)
-        return fl_fail(FL_ERR_CONFIG,
-                       "'data.cache_features: %s' cannot be: %s; take it out, or say auto",
-                       asked == ASKED_MEMORY ? "memory" : "disk", against);
-    if (against) return FL_OK; /* a thaw has left nothing to keep */
-    if (asked == ASKED_AUTO)
-        *out = automatic(s, bytes);
-    else
-        *out = asked == ASKED_MEMORY ? FL_FEATURES_MEMORY : FL_FEATURES_DISK;
-    return FL_OK;
-}
-
-/* What features depend on: the samples and their preparation, the static layers and their weights,
- * and the kernels, for those of another instruction set round otherwise. */
-static uint64_t key_of(const fl_session *s, const fl_dataset *set) {
+/* What features depend on: the samples, their preparation and augmentation, the static layers and
+ * their weights, and the kernels, for those of another instruction set round otherwise. */
+static uint64_t key_of(const fl_session *s, const fl_dataset *set, bool training) {
     const fl_kernels *kernels;
-    uint64_t stamp = fl_dataset_stamp(set);
+    uint64_t stamp = fl_dataset_stamp(set), seed = (uint64_t)s->x->run.seed;
     uint64_t key = fl_hash(FROSTLINE_VERSION, sizeof FROSTLINE_VERSION, fl_dataset_hash(set));
     key = fl_hash(&stamp, sizeof stamp, key);
+    if (training && s->x->data.augment) key = fl_hash(&seed, sizeof seed, key);
     if (fl_kernels_select(&kernels) == FL_OK)
         key = fl_hash(kernels->name, strlen(kernels->name), key);
     for (int l = 0; l < s->model->n_layers; l++) {
         const fl_model_layer *layer = &s->model->layer[l];
         if (!layer->is_static) continue;
+        key = add_setting(&s->x->conv[l], key);
         key = fl_hash(layer->ops->name, strlen(layer->ops->name), key);
         key = fl_hash(layer->conf, layer->ops->conf_size, key);
         key = fl_hash(layer->in, (size_t)layer->n_in * sizeof *layer->in, key);
@@ -95,40 +34,99 @@ static uint64_t key_of(const fl_session *s, const fl_dataset *set) {
     return key;
 }
 
-static fl_status make_path(const fl_session *s, const fl_dataset *set, const char *name,
-                           char **out) {
+static fl_cache_conf conf_of(const fl_session *s, const fl_dataset *set, bool training) {
+    return (fl_cache_conf){
+        .rows = fl_dataset_inputs(set, training),
+        .width = s->plan->feature_width,
+        .dtype = s->x->data.cache_dtype,
+        .key = key_of(s, set, training),
+    };
+}
+
+/* Nodes before this rank's, if it is the first of its node. */
+static int node_index(fl_comm *c) {
+    int first = fl_comm_node_rank(c) == 0, before = 0;
+    int *all = fl_alloc((size_t)fl_comm_size(c) * sizeof *all);
+    fl_comm_gather(c, &first, sizeof first, all);
+    for (int r = 0; r < fl_comm_rank(c); r++) before += all[r];
+    fl_free(all);
+    return before;
+}
+
+/* Nodes that share a disk must not write to one mapped file. The first node's has the same name
+ * however many there are, so that a run on others finds it. */
+static char *make_path(const fl_session *s, uint64_t key, bool training) {
+    char node[32] = "";
+    int index = node_index(s->comm);
+    if (index > 0) snprintf(node, sizeof node, "-node%d", index);
+    return fl_format("%s/features/%016llx-%s%s.cache", s->x->run.output_dir,
+                     (unsigned long long)key, training ? "training" : "validation", node);
+}
+
+static fl_status make_folder(const fl_session *s) {
     char *dir = fl_path_join(s->x->run.output_dir, "features");
-    char host[256] = "node";
-    gethostname(host, sizeof host - 1);
-    bool one = fl_comm_nodes(s->comm) ==
-               1; /* else nodes that share a disk would write to one mapped file */
-    *out = fl_format("%s/%016llx-%s%s%s.cache", dir, (unsigned long long)key_of(s, set), name,
-                     one ? "" : "-", one ? "" : host);
     fl_status status = fl_make_dirs(dir);
     fl_free(dir);
     return fl_comm_agree(s->comm, status);
 }
 
-fl_status fl_features_open(const fl_session *s, fl_feature_place place, const fl_dataset *set,
-                           const char *name, fl_features *out) {
-    *out = (fl_features){0};
-    if (!set || place == FL_FEATURES_OFF) return FL_OK;
-    char *path = NULL;
-    fl_status status = place == FL_FEATURES_DISK ? make_path(s, set, name, &path) : FL_OK;
-    if (status == FL_OK)
-        status = fl_shared_open_common(s->comm, path, fl_features_bytes(s, set), &out->shared);
+static fl_status open_memory(const fl_session *s, const fl_cache_conf *conf, bool training,
+                             fl_shared **out) {
+    size_t bytes = fl_cache_bytes(conf);
+    if (!conf->checksums) return fl_shared_open_common(s->comm, NULL, bytes, out);
+    FL_TRY(make_folder(s));
+    char *path = make_path(s, conf->key, training);
+    fl_status status = fl_shared_open_common(s->comm, path, bytes, out);
     fl_free(path);
-    FL_TRY(status);
-    bool first = fl_shared_writer(out->shared), checksums = place == FL_FEATURES_DISK;
-    out->rows = fl_dataset_rows(set);
-    out->needs_input = s->plan->live_reads_input;
+    return status;
+}
+
+static fl_status open_table(const fl_session *s, const fl_cache_conf *conf, bool training,
+                            fl_features *f) {
+    FL_TRY(open_memory(s, conf, training, &f->shared));
+    f->comm = s->comm;
+    bool first = fl_shared_writer(f->shared);
     for (int turn = 0; turn < 2;
          turn++) { /* the writer empties what cannot be trusted before others look */
-        if (first == (turn == 0))
-            out->cache = fl_cache_open(fl_shared_data(out->shared), out->rows,
-                                       s->plan->feature_width, key_of(s, set), checksums, first);
-        fl_shared_barrier(out->shared);
+        if (first == (turn == 0)) f->cache = fl_cache_open(fl_shared_data(f->shared), conf, first);
+        fl_shared_barrier(f->shared);
     }
+    return FL_OK;
+}
+
+static fl_status open_set(const fl_session *s, const fl_dataset *set, bool training,
+                          fl_features *f) {
+    if (!set) return FL_OK;
+    fl_cache_conf conf = conf_of(s, set, training);
+    conf.checksums = strcmp(s->plan->features.place, "disk") == 0;
+    f->needs_input = s->plan->live_reads_input;
+    return open_table(s, &conf, training, f);
+}
+
+/* A thaw above the frost line leaves everything below it as it was. */
+static bool still_holds(const fl_session *s, const fl_dataset *set, bool training,
+                        const fl_features *f) {
+    if (!set || !f->cache) return !set;
+    fl_cache_conf wanted = conf_of(s, set, training);
+    const fl_cache_conf *is = fl_cache_conf_of(f->cache);
+    return is->key == wanted.key && is->rows == wanted.rows && is->width == wanted.width;
+}
+
+fl_status fl_features_keep(fl_session *s, const fl_data *data, fl_features *training,
+                           fl_features *validation) {
+    if (still_holds(s, data->train, true, training) &&
+        still_holds(s, data->validation, false, validation))
+        return FL_OK;
+    fl_features_close(training); /* first: their room is wanted again */
+    fl_features_close(validation);
+    FL_TRY(fl_experiment_features(s->comm, s->x, data, s->phase, s->plan));
+    if (strcmp(s->plan->features.place, "off") == 0) return FL_OK;
+    fl_status status = open_set(s, data->train, true, training);
+    if (status == FL_OK) status = open_set(s, data->validation, false, validation);
+    if (status == FL_OK || s->x->data.cache_features != FL_CACHE_AUTO) return status;
+    fl_note("features are not kept: %s", fl_message());
+    fl_features_close(training);
+    fl_features_close(validation);
     return FL_OK;
 }
 
@@ -140,10 +138,7 @@ void fl_features_close(fl_features *f) {
 
 void fl_features_use(const fl_features *f, fl_engine *engine, fl_loader *loader) {
     fl_engine_use_features(engine, f->cache);
-    if (!f->cache) {
-        fl_loader_skip_inputs(loader, false);
-        return;
-    }
-    fl_shared_barrier(f->shared); /* the rows of the other ranks are marked */
-    fl_loader_skip_inputs(loader, !f->needs_input && fl_cache_count(f->cache) == f->rows);
+    if (f->cache) fl_features_exchange(f);
+    bool whole = f->cache && fl_cache_count(f->cache) == fl_cache_conf_of(f->cache)->rows;
+    fl_loader_skip_inputs(loader, whole && !f->needs_input);
 }

@@ -64,6 +64,7 @@ static fl_status evaluate(fl_comm *c, fl_experiment *x, fl_session *s, fl_eval_r
 fl_status fl_evaluate(fl_comm *c, fl_experiment *x, const char *weights, fl_eval_result *out) {
     fl_session *s = NULL;
     *out = (fl_eval_result){0};
+    fl_comm_watch(c, x->reduce.timeout);
     fl_status status = open_session(c, x, weights, &s);
     if (status == FL_OK) status = evaluate(c, x, s, out);
     fl_session_close(s);

@@ -70,7 +70,7 @@ static fl_status read_slot(fl_run *r, const fl_weights *w, int i, int k) {
         status = fl_fail(FL_ERR_INPUT,
                          "'%s' %s '%s'; it belongs to another net, optimizer or freeze rule",
                          fl_weights_path(w), t ? "has another size for" : "lacks", name);
-    else
+    else if (s->model->param[i].writable)
         status = fl_tensor_read_float(w, t, s->slot[k] + s->plan->place[i].span.off);
     fl_free(name);
     return status;

@@ -19,6 +19,16 @@ typedef struct fl_position { /* everything that a checkpoint keeps beside weight
     bool done;            /* early stopping has ended the run */
 } fl_position;
 
+enum { FL_MAX_PHASES = 12 };
+
+typedef struct fl_startup { /* of this process, from its start to the end of its first step */
+    int n;
+    const char *phase[FL_MAX_PHASES];
+    double seconds[FL_MAX_PHASES]; /* of each phase; the first one begins with the process */
+    double last;                   /* when the last one ended */
+    bool told;
+} fl_startup;
+
 typedef struct fl_run {
     fl_comm *c;
     fl_experiment *x;
@@ -32,7 +42,10 @@ typedef struct fl_run {
     fl_features kept, kept_validation; /* what crosses the frost line of s */
     fl_report *report;
     fl_position at;
-    fl_times time; /* of this epoch */
+    fl_startup startup;
+    const fl_session *measured; /* whose memory was: */
+    uint64_t node_memory;       /* bytes, the mean of all nodes */
+    fl_times time;              /* of this epoch */
     double epoch_began,
         rows_before; /* rows_before: rows of the epoch that an earlier process worked through */
     fl_epoch_record last;
@@ -56,6 +69,13 @@ char *fl_run_path(const fl_run *r, const char *name); /* caller frees */
 /* Facts about hardware and versions: pairs, NULL-terminated by a NULL name; valid for the program's
  * life. */
 const char *const (*fl_environment(fl_comm *c, int *n))[2];
+
+/* ---- startup.c ---- */
+
+void fl_startup_mark(fl_startup *s, const char *phase); /* `phase` ends now; borrows the name */
+/* The event {"event":"start","step":…,"ended":<since 1970>,"seconds":{<phase>:…}}; `step` was the
+ * process's first. */
+void fl_startup_tell(const fl_startup *s, int64_t step, fl_report *report);
 
 /* ---- save.c, resume.c ---- */
 

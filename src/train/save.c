@@ -106,13 +106,17 @@ static fl_status refuse_nonfinite(const fl_run *r) {
 }
 
 fl_status fl_run_save(fl_run *r, bool best) {
+    fl_comm_phase(r->c, "saving a checkpoint", r->at.step);
     fl_session_share_state(r->s);
     FL_TRY(fl_comm_agree(r->c, refuse_nonfinite(r)));
     fl_status status = FL_OK;
+    fl_session_gather_slots(r->s);
     if (fl_comm_rank(r->c) == 0) {
         char *dir = fl_run_path(r, "checkpoints");
         status = save(r, dir, best);
+        fl_shared_rest(r->s->frozen);
         fl_free(dir);
     }
+    fl_session_forget_slots(r->s);
     return fl_comm_agree(r->c, status);
 }

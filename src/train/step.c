@@ -1,7 +1,6 @@
 /* One optimizer step: forward and backward over the micro-batches, the sum over ranks, the update.
  */
 #include <math.h>
-#include <string.h>
 
 #include "train/run.h"
 
@@ -13,7 +12,10 @@ typedef struct control {
 
 static const fl_batch *next_batch(fl_run *r) {
     double start = fl_clock();
+    fl_comm_phase(r->c, "reading data", r->at.step + 1);
+    fl_comm_wait_for(r->c, "data");
     const fl_batch *b = fl_loader_next(r->loader);
+    fl_comm_wait_for(r->c, NULL);
     r->time.data += fl_clock() - start;
     FL_CHECK(b, "the loader ended at step %lld of the epoch", (long long)r->at.step_of_epoch);
     return b;
@@ -21,6 +23,7 @@ static const fl_batch *next_batch(fl_run *r) {
 
 static fl_status micro_batch(fl_run *r, const fl_batch *b, fl_score *score) {
     int outputs = (int)fl_shape_size(r->x->model->layer[r->x->model->n_layers - 1].shape);
+    fl_comm_phase(r->c, "forward and backward", r->at.step + 1);
     const float *logits = fl_engine_forward(r->s->engine, b, true, r->at.epoch);
     fl_loss_batch((fl_loss)r->x->train.loss, b, logits, outputs,
                   fl_engine_logits_gradient(r->s->engine), score);
@@ -30,7 +33,6 @@ static fl_status micro_batch(fl_run *r, const fl_batch *b, fl_score *score) {
 
 static fl_status forward_backward(fl_run *r, fl_score *score) {
     fl_status status = FL_OK;
-    memset(r->s->gradients, 0, r->s->plan->n_trainable * sizeof(float));
     for (bool last = false; !last;) {
         const fl_batch *b = next_batch(r);
         fl_status one = micro_batch(r, b, score);
@@ -48,11 +50,16 @@ static void add_ledger(fl_ledger *sum, fl_ledger one) {
     sum->exposed_seconds += one.exposed_seconds;
 }
 
+static void take_ledger(fl_run *r) {
+    fl_ledger done = fl_reduce_take(r->s->reduce);
+    r->time.reduce_exposed += done.exposed_seconds;
+    add_ledger(&r->at.ledger, done);
+}
+
 static void reduce(fl_run *r) {
+    fl_comm_phase(r->c, "summing gradients", r->at.step + 1);
     fl_reduce_end(r->s->reduce);
-    fl_ledger step = fl_reduce_take(r->s->reduce);
-    r->time.reduce_exposed += step.exposed_seconds;
-    add_ledger(&r->at.ledger, step);
+    take_ledger(r);
 }
 
 double fl_run_learning_rate(const fl_run *r) {
@@ -72,8 +79,11 @@ static double clip_scale(const fl_run *r) {
 
 static void update(fl_run *r) {
     double start = fl_clock();
+    fl_comm_phase(r->c, "update", r->at.step + 1);
     fl_session_update(r->s, fl_run_learning_rate(r), clip_scale(r), r->at.step + 1);
     r->time.update += fl_clock() - start;
+    fl_session_publish(r->s);
+    take_ledger(r);
 }
 
 static void count_step(fl_run *r, const control *all) {

@@ -60,7 +60,7 @@ static fl_status open_loaders(fl_run *r) {
         .accumulation = x->train.accumulation,
         .training = true,
         .seed = (uint64_t)x->run.seed,
-        .prefetch = 2,
+        .prefetch = FL_READ_AHEAD,
     };
     FL_TRY(fl_loader_open(r->data->train, &conf, &r->loader));
     if (!r->data->validation) return FL_OK;
@@ -85,6 +85,7 @@ static fl_status open_session(fl_run *r) {
     if (!r->checkpoint) warn_unpretrained(x);
     int phase = r->checkpoint ? r->at.phase : fl_freeze_phase_at(x->freeze, r->at.epoch);
     FL_TRY(fl_session_open(r->c, x, phase, &r->s));
+    fl_startup_mark(&r->startup, "plan");
     if (r->checkpoint) {
         char *weights = fl_path_join(r->checkpoint, "model.safetensors");
         fl_status status = fl_session_fill_all(r->s, weights);
@@ -95,26 +96,11 @@ static fl_status open_session(fl_run *r) {
         FL_TRY(fl_session_fill(r->s, x->model_conf.weights, x->model_conf.strict,
                                &x->model_conf.reinit));
     }
+    fl_startup_mark(&r->startup, "weights");
     FL_TRY(fl_session_start(r->s));
-    return fl_session_same(r->s, "starting weights");
-}
-
-static void drop_features(fl_run *r) {
-    fl_features_close(&r->kept);
-    fl_features_close(&r->kept_validation);
-}
-
-static fl_status keep_features(fl_run *r) {
-    fl_feature_place place;
-    const fl_dataset *training = r->data->train, *validation = r->data->validation;
-    size_t bytes = fl_features_bytes(r->s, training) + fl_features_bytes(r->s, validation);
-    FL_TRY(fl_features_decide(r->s, bytes, &place));
-    fl_status status = fl_features_open(r->s, place, training, "training", &r->kept);
-    if (status == FL_OK)
-        status = fl_features_open(r->s, place, validation, "validation", &r->kept_validation);
-    if (status == FL_OK || !fl_features_optional(r->x)) return status;
-    fl_note("features are not kept: %s", fl_message());
-    drop_features(r);
+    fl_startup_mark(&r->startup, "packing");
+    FL_TRY(fl_session_same(r->s, "starting weights"));
+    fl_startup_mark(&r->startup, "agreement");
     return FL_OK;
 }
 
@@ -135,14 +121,16 @@ static fl_status open_report(fl_run *r) {
 
 static fl_status open_run(fl_run *r) {
     r->at = (fl_position){.epoch = 1, .best = NAN, .watched = NAN};
+    fl_startup_mark(&r->startup, "launch");
     FL_TRY(same_config(r));
     FL_TRY(open_data(r));
+    fl_startup_mark(&r->startup, "data");
     FL_TRY(fl_run_find_folder(r));
     if (r->finished) return FL_OK;
     if (r->checkpoint) FL_TRY(fl_comm_agree(r->c, fl_run_read_position(r)));
     FL_TRY(fl_comm_agree(r->c, open_loaders(r)));
     FL_TRY(open_session(r));
-    FL_TRY(keep_features(r));
+    FL_TRY(fl_features_keep(r->s, r->data, &r->kept, &r->kept_validation));
     return fl_comm_agree(r->c, open_report(r));
 }
 
@@ -151,7 +139,6 @@ static fl_status open_run(fl_run *r) {
 static fl_status change_phase(fl_run *r, int phase) {
     fl_session *next;
     FL_TRY(fl_session_verify(r->s));
-    drop_features(r);
     fl_status status = fl_session_open(r->c, r->x, phase, &next);
     if (status == FL_OK) {
         fl_session_carry(next, r->s, r->at.step);
@@ -159,7 +146,7 @@ static fl_status change_phase(fl_run *r, int phase) {
     }
     fl_session_close(r->s);
     r->s = next;
-    if (status == FL_OK) status = keep_features(r);
+    if (status == FL_OK) status = fl_features_keep(next, r->data, &r->kept, &r->kept_validation);
     if (status == FL_OK && r->report) {
         char *event =
             fl_format("{\"event\":\"thaw\",\"epoch\":%lld,\"step\":%lld,\"trainable\":%zu}",
@@ -225,7 +212,8 @@ static fl_status finish(fl_run *r, fl_status status) {
 }
 
 static void close_run(fl_run *r) {
-    drop_features(r);
+    fl_features_close(&r->kept);
+    fl_features_close(&r->kept_validation);
     fl_session_close(r->s);
     fl_loader_close(r->loader);
     fl_loader_close(r->validation);
@@ -250,6 +238,8 @@ static fl_status run_until_end(fl_run *r) {
 
 static fl_status run_all(fl_run *r) {
     fl_threads_choose(r->c);
+    fl_comm_watch(r->c, r->x->reduce.timeout);
+    fl_comm_phase(r->c, "preparing", 0);
     fl_status status = run_until_end(r);
     return fl_comm_agree(r->c, finish(r, status));
 }

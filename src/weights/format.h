@@ -19,7 +19,10 @@ typedef struct fl_weights_content {
     int n, n_meta;
     const fl_tensor_info *tensors;
     const char *const (*meta)[2];
+    fl_tensor_source *source;
+    void *context;
 } fl_weights_content;
+void fl_sink_put_tensor(fl_sink *s, const fl_weights_content *c, int i);
 
 typedef struct fl_weights_ops {
     const char *name;   /* "safetensors" */

@@ -226,7 +226,7 @@ static fl_status write(fl_sink *out, const fl_weights_content *c) {
     fl_sink_put(out, "\1\0", VERSION);
     fl_sink_put(out, &len, sizeof len);
     fl_sink_put(out, header, len);
-    fl_sink_put(out, t->data, t->bytes);
+    fl_sink_put_tensor(out, c, 0);
     fl_free(header);
     return FL_OK;
 }

@@ -67,7 +67,6 @@ fl_status fl_safetensors_write(fl_sink *out, const fl_weights_content *content) 
     json_t *header = json_object();
     fl_status status = put_described_header(out, header, content);
     json_decref(header);
-    for (int i = 0; status == FL_OK && i < content->n; i++)
-        fl_sink_put(out, content->tensors[i].data, content->tensors[i].bytes);
+    for (int i = 0; status == FL_OK && i < content->n; i++) fl_sink_put_tensor(out, content, i);
     return status;
 }

@@ -12,6 +12,10 @@ void fl_sink_put(fl_sink *s, const void *bytes, size_t n) {
     if (!s->error && n > 0 && fwrite(bytes, 1, n, s->file) != n) s->error = errno ? errno : EIO;
 }
 
+void fl_sink_put_tensor(fl_sink *s, const fl_weights_content *c, int i) {
+    fl_sink_put(s, c->source(c->context, i), c->tensors[i].bytes);
+}
+
 static fl_status cannot(const char *path, int reason) {
     return fl_fail(FL_ERR_IO, "cannot write '%s': %s", path, strerror(reason));
 }
@@ -72,8 +76,9 @@ static fl_status complete_and_write(const fl_weights_ops *format, fl_tensor_info
     return write_and_rename(format, content);
 }
 
-fl_status fl_weights_write(const char *path, int n, const fl_tensor_info *tensors, int n_meta,
-                           const char *const (*meta)[2]) {
+fl_status fl_weights_write_from(const char *path, int n, const fl_tensor_info *tensors,
+                                fl_tensor_source *source, void *context, int n_meta,
+                                const char *const (*meta)[2]) {
     const fl_weights_ops *format = fl_weights_format_by_ending(path);
     if (!format)
         return fl_fail(FL_ERR_CONFIG,
@@ -81,8 +86,18 @@ fl_status fl_weights_write(const char *path, int n, const fl_tensor_info *tensor
                        path);
     fl_tensor_info *copy = fl_alloc((size_t)n * sizeof *copy);
     if (n > 0) memcpy(copy, tensors, (size_t)n * sizeof *copy);
-    fl_weights_content content = {path, n, n_meta, copy, meta};
+    fl_weights_content content = {path, n, n_meta, copy, meta, source, context};
     fl_status status = complete_and_write(format, copy, &content);
     fl_free(copy);
     return status;
+}
+
+static const void *data_of(void *context, int i) {
+    const fl_tensor_info *tensors = context;
+    return tensors[i].data;
+}
+
+fl_status fl_weights_write(const char *path, int n, const fl_tensor_info *tensors, int n_meta,
+                           const char *const (*meta)[2]) {
+    return fl_weights_write_from(path, n, tensors, data_of, (void *)tensors, n_meta, meta);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The training step of `frostline bench step` in PyTorch: VGG16 without its top, Flatten, Dense 256, Dense 10; Adam on
-cross-entropy; synthetic rows. Prints one JSON line. With RANK and WORLD_SIZE in the environment, one process of several
-under DistributedDataParallel over gloo; rank 0 prints.
+"""The training step of `frostline bench step` in PyTorch: a net of torch_nets.py; Adam on cross-entropy; synthetic rows.
+Prints one JSON line. With RANK and WORLD_SIZE in the environment, one process of several under DistributedDataParallel over
+gloo; rank 0 prints.
 """
 import argparse
 import json
@@ -12,26 +12,11 @@ import time
 
 import torch
 from torch import distributed, nn
-
-WIDTHS = [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]  # channels and convolutions of each block
-
-
-def base():
-    layers, channels = [], 3
-    for width, convolutions in WIDTHS:
-        for _ in range(convolutions):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
-            channels = width
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers)
+from torch_nets import BASES, Net
 
 
 def build(options):
-    below = base()
-    below.requires_grad_(options.freeze == "none")
-    side = options.image // 2 ** len(WIDTHS)
-    head = nn.Sequential(nn.Flatten(), nn.Linear(512 * side * side, 256), nn.ReLU(), nn.Linear(256, 10))
-    net = nn.Sequential(below, head)
+    net = Net(options.net, options.image, options.freeze == "base")
     x = torch.rand(options.rows, 3, options.image, options.image) * 2 - 1
     if options.layout == "nhwc":
         net = net.to(memory_format=torch.channels_last)
@@ -46,10 +31,11 @@ def proportional_bytes():
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--net", choices=list(BASES), default="vgg16")
     parser.add_argument("--freeze", choices=["base", "none"], default="base")
     parser.add_argument("--layout", choices=["nchw", "nhwc"], default="nhwc")
     parser.add_argument("--rows", type=int, default=8, help="per rank")
-    parser.add_argument("--image", type=int, default=224, help="height and width; a multiple of 32")
+    parser.add_argument("--image", type=int, default=224, help="height and width")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=3)
     return parser.parse_args()

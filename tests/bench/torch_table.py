@@ -22,10 +22,10 @@ def row(folder, case):
     ours = runs(folder, case, "frostline")
     peers = [runs(folder, case, layout) for layout in ("nchw", "nhwc")]
     best = min(peers, key=seconds)
-    freeze, ranks, threads = case.split("/")
+    net, freeze, ranks, threads = case.split("/")
     pairs = [min(p[i]["step_seconds"]["median"] for p in peers) / run["step_seconds"]["median"] for i, run in enumerate(ours)]
     return (
-        f"{freeze:6} {ranks:>5} {threads:>7}  {seconds(ours):9.3f} {seconds(peers[0]):10.3f} {seconds(peers[1]):10.3f}"
+        f"{net:14} {freeze:6} {ranks:>5} {threads:>7}  {seconds(ours):9.3f} {seconds(peers[0]):10.3f} {seconds(peers[1]):10.3f}"
         f"  {seconds(best) / seconds(ours):5.2f} {min(pairs):6.2f} {max(pairs):6.2f}"
         f"  {statistics.median(run['share_of_peak'] for run in ours):7.2f}"
         f"  {memory(ours):8.0f} {memory(best):8.0f} {memory(ours) / memory(best):6.2f}"
@@ -35,10 +35,10 @@ def row(folder, case):
 def main():
     folder, cases = sys.argv[1], sys.argv[2:]
     first, peer = runs(folder, cases[0], "frostline"), runs(folder, cases[0], "nchw")
-    print(f"# seconds of a step of VGG16, 8 rows a rank; medians of {len(first)} alternating runs; memory of all ranks in MB")
+    print(f"# seconds of a step; medians of {len(first)} alternating runs; memory of all ranks in MB")
     print(f"# {first[0]['kernels']} kernels, {first[0]['blas']}; torch {peer[0]['version']}, whose better layout counts")
     print("# least, most: of the ratios within each round")
-    print("frozen ranks threads  frostline torch nchw torch nhwc  ratio  least   most  of peak  memory,  torch's  ratio")
+    print("net            frozen ranks threads  frostline torch nchw torch nhwc  ratio  least   most  of peak  memory,  torch's  ratio")
     for case in cases:
         print(row(folder, case))
 

@@ -181,9 +181,9 @@ static void backward_data(int rows, int in, int out, const float *dy, const floa
     }
 }
 
-/* dw (outputs, in) += dyᵀ x for `vectors` vectors of inputs, the last with n floats. */
-INLINE void outer_tile(const int outputs, const int vectors, int n, int rows, size_t in, size_t out,
-                       const float *x, const float *dy, float *dw) {
+/* dw (outputs, in) = or += dyᵀ x for `vectors` vectors of inputs, the last with n floats. */
+INLINE void outer_tile(const bool add, const int outputs, const int vectors, int n, int rows,
+                       size_t in, size_t out, const float *x, const float *dy, float *dw) {
     vf acc[TILE][TILE];
 #pragma GCC unroll 4
     for (int o = 0; o < outputs; o++)
@@ -209,31 +209,39 @@ INLINE void outer_tile(const int outputs, const int vectors, int n, int rows, si
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
             float *to = dw + o * in + v * VW;
-            store_some(to, load_some(to, n) + acc[o][v], n);
+            store_some(to, add ? load_some(to, n) + acc[o][v] : acc[o][v], n);
         }
 }
 
-INLINE void outer_line(const int outputs, int n, int rows, size_t in, size_t out, const float *x,
-                       const float *dy, float *dw) {
+INLINE void outer_line(const bool add, const int outputs, int n, int rows, size_t in, size_t out,
+                       const float *x, const float *dy, float *dw) {
     int i = 0;
     for (; i + TILE * VW <= n; i += TILE * VW)
-        outer_tile(outputs, TILE, VW, rows, in, out, x + i, dy, dw + i);
-    for (; i + VW <= n; i += VW) outer_tile(outputs, 1, VW, rows, in, out, x + i, dy, dw + i);
-    if (i < n) outer_tile(outputs, 1, n - i, rows, in, out, x + i, dy, dw + i);
+        outer_tile(add, outputs, TILE, VW, rows, in, out, x + i, dy, dw + i);
+    for (; i + VW <= n; i += VW) outer_tile(add, outputs, 1, VW, rows, in, out, x + i, dy, dw + i);
+    if (i < n) outer_tile(add, outputs, 1, n - i, rows, in, out, x + i, dy, dw + i);
 }
 
-static void backward_weights(int rows, int in, int out, const float *x, const float *dy,
-                             float *dw) {
+/* Outputs [o, end) for n inputs. */
+INLINE void outer_chunk(const bool add, int o, int end, int n, int rows, size_t in, size_t out,
+                        const float *x, const float *dy, float *dw) {
+    for (; o + TILE <= end; o += TILE)
+        outer_line(add, TILE, n, rows, in, out, x, dy + o, dw + o * in);
+    for (; o < end; o++) outer_line(add, 1, n, rows, in, out, x, dy + o, dw + o * in);
+}
+
+static void backward_weights(int rows, int in, int out, const float *x, const float *dy, float *dw,
+                             bool add) {
     int block = max_int(X_FLOATS / max_int(rows, 1) / VW * VW, TILE * VW);
     int chunks = ceil_div(out, CHUNK), blocks = ceil_div(in, block);
 #pragma omp parallel for schedule(dynamic)
     for (int t = 0; t < chunks * blocks; t++) {
         int i = t / chunks * block, o = t % chunks * CHUNK, end = min_int(o + CHUNK, out);
         int n = min_int(block, in - i);
-        for (; o + TILE <= end; o += TILE)
-            outer_line(TILE, n, rows, in, out, x + i, dy + o, dw + (size_t)o * in + i);
-        for (; o < end; o++)
-            outer_line(1, n, rows, in, out, x + i, dy + o, dw + (size_t)o * in + i);
+        if (add)
+            outer_chunk(true, o, end, n, rows, in, out, x + i, dy, dw + i);
+        else
+            outer_chunk(false, o, end, n, rows, in, out, x + i, dy, dw + i);
     }
 }
 

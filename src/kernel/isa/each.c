@@ -1,11 +1,11 @@
-/* each.c: what is done to each number by itself, where the compiler's loop for any machine is
- * slower than memory. Lanes never mix, so a number's result does not depend on where in the array
- * it lies. */
+/* each.c: what is done to each number by itself. Lanes never mix, so a number's result does not
+ * depend on where in the array it lies. */
 #include <math.h>
 
+#include "kernel/isa/each.h"
 #include "kernel/isa/isa.h"
 
-typedef uint16_t vt __attribute__((vector_size(2 * VW)));
+enum { SPAN = 16 << 10, WORTH_THREADS = 32 << 10 }; /* floats */
 
 INLINE vf vsqrt(vf v) {
 #if defined(__AVX512F__)
@@ -39,81 +39,35 @@ INLINE void adam_at(const fl_adam_step *s, int n, float *w, const float *gradien
 static void adam(const fl_adam_step *step, size_t n, float *w, const float *gradient, float *m,
                  float *v) {
     const fl_adam_step s = *step; /* near: w might be anything */
-    size_t i = 0;
-    for (; i + VW <= n; i += VW) adam_at(&s, VW, w + i, gradient + i, m + i, v + i);
-    if (i < n) adam_at(&s, (int)(n - i), w + i, gradient + i, m + i, v + i);
-}
-
-enum { MOST_TAPS = 81 };
-
-typedef struct window { /* the pixels of one position, and the numbers of their taps */
-    int n;
-    const float *x[MOST_TAPS];
-    int tap[MOST_TAPS];
-} window;
-
-INLINE vi lanes_of(int v) {
-    return v - (vi){0};
-}
-
-/* The largest at channels [c, c + n), NaN being larger than all; and which it was, the first of
- * equals. */
-INLINE void largest(const bool which, const window *w, int c, int n, float *y, uint16_t *tap) {
-    bool whole = n == VW;
-    vf best = whole ? load(w->x[0] + c) : load_some(w->x[0] + c, n);
-    vi at = lanes_of(w->tap[0]);
-    for (int t = 1; t < w->n; t++) {
-        vf v = whole ? load(w->x[t] + c) : load_some(w->x[t] + c, n);
-        vi take = ~((v <= best) | (best != best));
-        best = (vf)((take & (vi)v) | (~take & (vi)best));
-        if (which) at = (take & lanes_of(w->tap[t])) | (~take & at);
-    }
-    store_some(y + c, best, n);
-    vt short_at = __builtin_convertvector(at, vt);
-    if (which) memcpy(tap + c, &short_at, (whole ? VW : (size_t)n) * sizeof *tap);
-}
-
-INLINE void pool_channels(const bool which, const window *w, int channels, float *y,
-                          uint16_t *tap) {
-    int c = 0;
-    for (; c + VW <= channels; c += VW) largest(which, w, c, VW, y, tap);
-    if (c < channels) largest(which, w, c, channels - c, y, tap);
-}
-
-static void look(const fl_conv *g, const float *image, int oy, int ox, window *w) {
-    fl_taps ty = fl_taps_y(g, oy), tx = fl_taps_x(g, ox);
-    w->n = 0;
-    for (int ky = ty.lo; ky < ty.hi; ky++)
-        for (int kx = tx.lo; kx < tx.hi; kx++) {
-            size_t at = (size_t)(ty.first + ky) * g->w + (size_t)(tx.first + kx);
-            w->x[w->n] = image + at * g->ci;
-            w->tap[w->n++] = ky * g->kw + kx;
-        }
-}
-
-static void max_pool(const fl_conv *g, int rows, const float *x, float *y, uint16_t *tap) {
-    size_t lines = (size_t)rows * g->oh;
-#pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < lines; r++) {
-        const float *image = x + r / g->oh * g->h * g->w * g->ci;
-        for (int ox = 0; ox < g->ow; ox++) {
-            window w;
-            size_t at = (r * g->ow + ox) * g->co;
-            look(g, image, (int)(r % g->oh), ox, &w);
-            if (tap)
-                pool_channels(true, &w, g->ci, y + at, tap + at);
-            else
-                pool_channels(false, &w, g->ci, y + at, NULL);
-        }
+#pragma omp parallel for schedule(static) if (n >= WORTH_THREADS)
+    for (size_t from = 0; from < n; from += SPAN) {
+        size_t i = from, end = min_size(n, from + SPAN);
+        for (; i + VW <= end; i += VW) adam_at(&s, VW, w + i, gradient + i, m + i, v + i);
+        if (i < end) adam_at(&s, (int)(end - i), w + i, gradient + i, m + i, v + i);
     }
 }
 
-static bool fits_max_pool(const fl_conv *g) {
-    return g->kh * g->kw <= MOST_TAPS;
+static void add(size_t n, const float *a, const float *b, float *y) {
+#pragma omp parallel for schedule(static) if (n >= WORTH_THREADS)
+    for (size_t from = 0; from < n; from += SPAN) {
+        size_t i = from, end = min_size(n, from + SPAN);
+        for (; i + VW <= end; i += VW) store(y + i, load(a + i) + load(b + i));
+        for (; i < end; i++) y[i] = a[i] + b[i];
+    }
 }
 
 const fl_each FL_ISA(fl_each_vector) = {
+    .activate = each_activate,
+    .activate_back = each_activate_back,
+    .activate_add = each_activate_add,
+    .add = add,
+    .moments = each_moments,
+    .affine = each_affine,
+    .affine_sums = each_affine_sums,
+    .affine_back = each_affine_back,
+    .max_pool = each_max_pool,
+    .max_pool_back = each_max_pool_back,
+    .avg_pool = each_avg_pool,
+    .avg_pool_back = each_avg_pool_back,
     .adam = adam,
-    .fits_max_pool = fits_max_pool,
-    .max_pool = max_pool,
 };

@@ -6,8 +6,9 @@
 
 extern const fl_isa FL_ISA(fl_isa);
 
-extern const fl_conv_algo FL_ISA(fl_conv_winograd4), FL_ISA(fl_conv_winograd6);
-extern const fl_conv_dw_algo FL_ISA(fl_conv_dw_winograd4);
+extern const fl_conv_algo FL_ISA(fl_conv_winograd4), FL_ISA(fl_conv_winograd7);
+extern const fl_conv_algo FL_ISA(fl_conv_dx_winograd4), FL_ISA(fl_conv_dx_winograd7);
+extern const fl_conv_dw_algo FL_ISA(fl_conv_dw_winograd4), FL_ISA(fl_conv_dw_winograd7);
 
 extern const fl_conv_algo FL_ISA(fl_conv_gemm), FL_ISA(fl_conv_implicit), FL_ISA(fl_conv_direct);
 extern const fl_conv_algo FL_ISA(fl_conv_dx_implicit);

@@ -6,13 +6,18 @@
 
 #include "kernel/isa/vec.h"
 
-enum { PART = 128 }; /* of a long sum: parts are summed apart, which halves the rounding error */
+enum {
+    PART = 128, /* of a long sum: parts are summed apart, which halves the rounding error */
+    AHEAD = 2   /* blocks of A that are asked for before they are used: it may come from far */
+};
 
 /* sum (rows, 2 VW) = a (blocks, MR, VW) * b (blocks * VW, NR) */
 INLINE void sum_part(const int rows, int blocks, const float *a, const float *b, vf sum[MR][2]) {
     UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vf){0};
-    for (; blocks > 0; blocks--, a += (MR - 1) * VW)
+    for (; blocks > 0; blocks--, a += (MR - 1) * VW) {
+        UNROLL
+        for (int r = 0; r < rows; r++) __builtin_prefetch(a + (AHEAD * MR + r) * VW);
 #pragma GCC unroll 4
         for (int k = 0; k < VW; k++, a++, b += NR) {
             vf b0 = load(b), b1 = load(b + VW);
@@ -23,6 +28,7 @@ INLINE void sum_part(const int rows, int blocks, const float *a, const float *b,
                 sum[r][1] += x * b1;
             }
         }
+    }
 }
 
 INLINE void store_sum(float *c, vf sum, bool add) {

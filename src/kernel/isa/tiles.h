@@ -8,22 +8,30 @@
 enum { TILE_MAX = 8 };
 
 typedef struct tiling {
-    int size, across, down; /* output pixels of a tile's side; tiles of a row of the batch */
+    int size;         /* output pixels of a tile's side */
+    int pair;         /* tiles of a square's side: a square's tiles have neighbouring numbers */
+    int across, down; /* squares of a row of the batch */
 } tiling;
 
 typedef struct tile {
     int n, oy, ox; /* row of the batch, first output pixel */
 } tile;
 
+static inline tiling tiling_of_squares(const fl_conv *g, int size, int pair) {
+    return (tiling){size, pair, ceil_div(g->ow, size * pair), ceil_div(g->oh, size * pair)};
+}
 static inline tiling tiling_of(const fl_conv *g, int size) {
-    return (tiling){size, ceil_div(g->ow, size), ceil_div(g->oh, size)};
+    return tiling_of_squares(g, size, 1);
 }
 static inline size_t tiles_in(tiling s, int rows) {
-    return (size_t)rows * s.down * s.across;
+    return (size_t)rows * s.down * s.across * s.pair * s.pair;
 }
 static inline tile tile_at(tiling s, size_t i) {
-    return (tile){(int)(i / s.across / s.down), (int)(i / s.across % s.down) * s.size,
-                  (int)(i % s.across) * s.size};
+    int in = (int)(i % (s.pair * s.pair));
+    size_t square = i / (s.pair * s.pair);
+    return (tile){(int)(square / s.across / s.down),
+                  ((int)(square / s.across % s.down) * s.pair + in / s.pair) * s.size,
+                  ((int)(square % s.across) * s.pair + in % s.pair) * s.size};
 }
 
 /* A square of side `side` in an image (h, w, c) whose first pixel is (y, x); the image may end

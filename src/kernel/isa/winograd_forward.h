@@ -1,250 +1,158 @@
-/* winograd_forward.h: the body of winograd4.c and winograd6.c, F(M×M, 3×3), which define M and the
- * transforms input1, weights1 and output1 of T = M + 2 points.
+/* winograd_forward.h: the body of winograd4.c and winograd7.c, F(M×M, 3×3), which define M.
  *
- * Work goes in groups of tiles that a thread computes whole. For each group
- *   V (T², ci / VW, tiles, VW) = transformed input
- *   P (T², tiles, chunk)       = V * U, one matrix product a frequency
- *   y                          = transformed back, with bias, activation and pooling
- * with U (co / NR, T², ci, NR) the packed weights. Small nets of channels keep V, P and a panel of
- * U in the second-level cache; for many channels a group is large, so that U, which comes from
- * memory, is read seldom. Channels are padded with zeros to the vector (ci) and to NR (co). */
-#include "kernel/isa/micro.h"
-#include "kernel/isa/tiles.h"
+ * For each group of tiles
+ *   V (T², tiles / MR, ci / VW, MR, VW) = transformed input
+ *   P (T², tiles, NR)                   = V * U, one matrix product a frequency
+ *   y                                   = transformed back, with bias, activation and pooling
+ * with U (T², ci, NR) the transformed weights of a panel of NR output channels. There are two ways:
+ *
+ * - Small weights are kept transformed; groups are small and each is one thread's, so that V, P and
+ *   a panel of U stay in the second-level cache.
+ * - Large ones would come from memory, T² / 9 times as many floats as the weights have. They are
+ *   transformed where they are used, a panel at a time, for a group as large as the last cache
+ *   takes; all threads transform its input and then share the panels.
+ *
+ * Channels are padded with zeros to the vector (ci) and to NR (co). */
+#include <omp.h>
 
-enum { T = M + 2, TT = T * T, PAD = VW, BIG_WEIGHTS = 8 << 20, BIG_INPUT = 9 << 19 };
+#include "kernel/isa/isa.h"
+#include "kernel/isa/micro.h"
+#include "kernel/isa/winograd_output.h"
+#include "kernel/isa/winograd_weights.h"
+
+enum {
+    OWN_BYTES = 1200 << 10, /* of V where each thread has its own: of the second-level cache */
+    SHARED_BYTES = 11 << 20 /* of V where all threads share it: of the last */
+};
 
 typedef struct shape {
     tiling tiles;
-    int blocks, panels;    /* vectors of ci, panels of NR of co */
-    int subs;              /* row blocks (of MR tiles) of a group */
-    size_t v_step, p_step; /* floats from a frequency of V, of P to the next */
-    size_t v, p;           /* floats of V and P of a group */
+    bool kept;
+    int blocks, panels;            /* vectors of ci, panels of NR of co */
+    int group;                     /* tiles of a group */
+    size_t u_step, v_step, p_step; /* floats from a frequency of U, of V, of P to the next */
 } shape;
 
-/* Row blocks of a group: of 28 tiles, or of up to 56 where the packed weights are larger than what
- * stays in the cache; few tiles are dealt evenly, and to all threads. */
-static int subs_of(const fl_conv *g, size_t tiles, int threads) {
-    size_t floats = (size_t)TT * g->ci * sizeof(float);
-    bool big = floats * g->co > BIG_WEIGHTS;
-    size_t target = big ? max_size(28, min_size(56, BIG_INPUT / floats)) : 28;
-    if (tiles >= 4 * target * threads) return ceil_div((int)target, MR);
-    size_t groups = max_int(threads, (int)((tiles + target / 2) / target));
-    return max_int(1, ceil_div(ceil_div((int)tiles, (int)groups), MR));
+static size_t v_bytes(const shape *s) { /* of a row block */
+    return (size_t)TT * s->blocks * VW * MR * sizeof(float);
 }
 
-static shape shape_of(const fl_conv *g, int rows, int threads) {
-    shape s = {.tiles = tiling_of(g, M), .blocks = ceil_div(g->ci, VW)};
+/* As many row blocks as there is cache for, but few tiles are dealt evenly, and to all threads. */
+static void cut_apart(shape *s, size_t tiles, int threads) {
+    size_t most = max_size(1, min_size(4, OWN_BYTES / v_bytes(s))) * MR;
+    size_t groups = (tiles + most - 1) / most;
+    if (groups < (size_t)(4 * threads)) groups = (groups + threads - 1) / threads * threads;
+    size_t n = groups ? (tiles + groups - 1) / groups : 1;
+    int square = s->tiles.pair * s->tiles.pair;
+    s->group = ceil_div((int)n, square) * square;
+}
+
+static void cut_together(shape *s, size_t tiles) {
+    size_t most = max_size(4 * MR, SHARED_BYTES * MR / v_bytes(s));
+    size_t groups = max_size(1, (tiles + most - 1) / most);
+    int square = s->tiles.pair * s->tiles.pair;
+    s->group = max_int(1, ceil_div((int)((tiles + groups - 1) / groups), square)) * square;
+}
+
+static shape shape_of(const fl_conv *g, int rows, int pool, int threads) {
+    shape s = {.tiles = tiling_of_squares(g, M, pool), .kept = is_kept(g)};
+    size_t tiles = tiles_in(s.tiles, rows);
+    s.blocks = ceil_div(g->ci, VW);
     s.panels = ceil_div(g->co, NR);
-    s.subs = subs_of(g, tiles_in(s.tiles, rows), threads);
-    /* The padding keeps the frequencies of a tile off each other's cache set. */
-    s.v_step = (size_t)s.subs * s.blocks * MR * VW + PAD;
-    s.p_step = (size_t)s.subs * MR * NR + PAD;
-    s.v = s.v_step * TT;
-    s.p = s.p_step * TT;
+    if (s.kept)
+        cut_apart(&s, tiles, threads);
+    else
+        cut_together(&s, tiles);
+    s.u_step = weight_step(g);
+    s.v_step = (size_t)ceil_div(s.group, MR) * s.blocks * MR * VW + PAD;
+    s.p_step = (size_t)ceil_div(s.group, MR) * MR * NR + PAD;
     return s;
-}
-
-/* ---- weights ---- */
-
-INLINE void pack_vector(const float *w, size_t tap, int n, float *u, size_t frequency) {
-    vf mid[T][3];
-    ROLLED
-    for (int x = 0; x < 3; x++) {
-        vf g[3], column[T];
-        ROLLED
-        for (int y = 0; y < 3; y++) {
-            const float *p = w + (y * 3 + x) * tap;
-            g[y] = n == VW ? load(p) : load_some(p, n);
-        }
-        weights1(g, column);
-        UNROLL
-        for (int i = 0; i < T; i++) mid[i][x] = column[i];
-    }
-    ROLLED
-    for (int i = 0; i < T; i++) {
-        vf row[T];
-        weights1(mid[i], row);
-        UNROLL
-        for (int j = 0; j < T; j++) store(u + (i * T + j) * frequency, row[j]);
-    }
-}
-
-static size_t packed(const fl_conv *g) {
-    return (size_t)ceil_div(g->co, NR) * TT * ceil_div(g->ci, VW) * VW * NR;
-}
-
-static void pack_row(const fl_conv *g, const float *w, int panel, int c, float *u,
-                     size_t frequency) {
-    size_t tap = (size_t)g->ci * g->co;
-    for (int half = 0; half < 2; half++) {
-        int o = panel * NR + half * VW, n = c < g->ci ? min_int(VW, max_int(0, g->co - o)) : 0;
-        const float *from = w + (n ? (size_t)c * g->co + o : 0);
-        if (n == VW)
-            pack_vector(from, tap, VW, u + half * VW, frequency);
-        else
-            pack_vector(from, tap, n, u + half * VW, frequency);
-    }
-}
-
-static void pack(const fl_conv *g, const float *w, float *to) {
-    int depth = ceil_div(g->ci, VW) * VW;
-    size_t frequency = (size_t)depth * NR, rows = (size_t)ceil_div(g->co, NR) * depth;
-#pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < rows; r++) {
-        int panel = (int)(r / depth), c = (int)(r % depth);
-        pack_row(g, w, panel, c, to + panel * frequency * TT + (size_t)c * NR, frequency);
-    }
-}
-
-/* ---- input ---- */
-
-INLINE void transform_vector(const float *x, size_t line, size_t pixel, float *v,
-                             size_t frequency) {
-    vf mid[T][T];
-    ROLLED
-    for (int j = 0; j < T; j++) {
-        vf d[T], column[T];
-        UNROLL
-        for (int i = 0; i < T; i++) d[i] = load(x + i * line + j * pixel);
-        input1(d, column);
-        UNROLL
-        for (int i = 0; i < T; i++) mid[i][j] = column[i];
-    }
-    ROLLED
-    for (int i = 0; i < T; i++) {
-        vf row[T];
-        input1(mid[i], row);
-        UNROLL
-        for (int j = 0; j < T; j++) store(v + (i * T + j) * frequency, row[j]);
-    }
-}
-
-static void transform_tile(const fl_conv *g, const shape *s, const float *x, tile t, float *v) {
-    window d = window_at(x + (size_t)t.n * g->h * g->w * g->ci, g->h, g->w, g->ci, t.oy - g->top,
-                         t.ox - g->left, T);
-    float edge[TT * VW];
-    for (int b = 0; b < s->blocks; b++, v += MR * VW) {
-        int n = min_int(VW, g->ci - b * VW);
-        if (d.whole && n == VW) {
-            transform_vector(d.at + b * VW, d.line, d.pixel, v, s->v_step);
-        } else {
-            window_copy(&d, T, d.at + b * VW, n, edge);
-            transform_vector(edge, T * VW, VW, v, s->v_step);
-        }
-    }
-}
-
-/* Rows that no tile fills stay what they are: their products are not looked at. */
-static void transform_group(const fl_conv *g, const shape *s, const float *x, size_t first, int n,
-                            float *v) {
-    for (int i = 0; i < n; i++)
-        transform_tile(g, s, x, tile_at(s->tiles, first + i),
-                       v + (size_t)(i / MR) * s->blocks * MR * VW + i % MR * VW);
 }
 
 /* ---- product ---- */
 
-static void multiply(const shape *s, const float *v, const float *u, int n, float *p) {
-    size_t panel = (size_t)s->blocks * VW * NR;
-    for (int f = 0; f < TT; f++, v += s->v_step, u += panel, p += s->p_step)
+static void multiply(const shape *s, int count, const float *v, const float *u, int n, float *p) {
+    for (int f = 0; f < count; f++, v += s->v_step, u += s->u_step, p += s->p_step)
         for (int i = 0; i < n; i += MR)
             micro(min_int(MR, n - i), s->blocks, v + (size_t)i * s->blocks * VW, u,
                   p + (size_t)i * NR, NR);
 }
 
-/* ---- output ---- */
-
-typedef struct finish { /* the epilogue of some channels */
-    vf bias, low, high;
-    int n; /* channels */
-    bool accumulate;
-} finish;
-
-static finish finish_of(const fl_epilogue *e, int o, int n) {
-    vf infinite = splat(__builtin_inff());
-    finish f = {.low = -infinite, .high = infinite, .n = n, .accumulate = e->accumulate};
-    if (e->bias) f.bias = n == VW ? load(e->bias + o) : load_some(e->bias + o, n);
-    if (e->activation != FL_CONV_LINEAR) f.low = (vf){0};
-    if (e->activation == FL_CONV_RELU6) f.high = splat(6);
-    return f;
-}
-
-INLINE vf finished(const finish *f, vf v) {
-    return vmin(f->high, vmax(f->low, v + f->bias));
-}
-
-/* One row of the output of a tile (pool 1), or the pooled two (pool 2): n vectors. */
-INLINE void output_row(vf mid[][T], int i, const finish *f, const int pool, const int n,
-                       vf row[M]) {
-    vf y[2][M];
-    output1(mid[i], y[0]);
-    if (pool == 2) output1(mid[i + 1], y[1]);
-    UNROLL
-    for (int j = 0; j < n; j++) {
-        vf v = y[0][j];
-        if (pool == 2)
-            v = vmax(vmax(y[0][2 * j], y[0][2 * j + 1]), vmax(y[1][2 * j], y[1][2 * j + 1]));
-        row[j] = finished(f, v);
-    }
-}
-
-typedef struct target { /* where a tile of y goes */
-    float *y;
-    size_t line, pixel;
-    int down, across; /* pixels of it that there are */
-} target;
-
-INLINE void put_row(const target *to, int i, const finish *f, const int n, const vf *row) {
-    float *y = to->y + i * to->line;
-    if (f->n == VW && to->across >= n) {
-        UNROLL
-        for (int j = 0; j < n; j++, y += to->pixel)
-            store(y, f->accumulate ? load(y) + row[j] : row[j]);
-        return;
-    }
-    for (int j = 0; j < n && j < to->across; j++, y += to->pixel)
-        store_some(y, f->accumulate ? load_some(y, f->n) + row[j] : row[j], f->n);
-}
-
-/* One vector of channels of a tile: Aᵀ P A. Pooling comes before what is monotonic. */
-INLINE void output_vector(const float *p, size_t frequency, const finish *f, const int pool,
-                          const target *to) {
-    vf mid[M][T];
-    ROLLED
-    for (int j = 0; j < T; j++) {
-        vf m[T], column[M];
-        UNROLL
-        for (int i = 0; i < T; i++) m[i] = load(p + (i * T + j) * frequency);
-        output1(m, column);
-        UNROLL
-        for (int i = 0; i < M; i++) mid[i][j] = column[i];
-    }
-    const int n = pool == 2 ? M / 2 : M;
-    for (int i = 0; i < n && i < to->down; i++) {
-        vf row[M];
-        output_row(mid, i * pool, f, pool, n, row);
-        put_row(to, i, f, n, row);
-    }
-}
-
-static void output_tile(const fl_conv *g, const shape *s, const float *p, tile t, int o,
-                        const fl_epilogue *e, float *y) {
-    int pool = e->pool, h = g->oh / pool, w = g->ow / pool, c = g->co;
-    target to = {.y = y + (((size_t)t.n * h + t.oy / pool) * w + t.ox / pool) * c + o,
-                 .line = (size_t)w * c,
-                 .pixel = c,
-                 .down = h - t.oy / pool,
-                 .across = w - t.ox / pool};
-    for (int i = 0; i < NR && o + i < c; i += VW, to.y += VW) {
-        finish f = finish_of(e, o + i, min_int(VW, c - o - i));
-        if (pool == 2)
-            output_vector(p + i, s->p_step, &f, 2, &to);
-        else
-            output_vector(p + i, s->p_step, &f, 1, &to);
-    }
-}
-
 /* ---- the algorithm ---- */
+
+typedef struct call {
+    const fl_conv *g;
+    const fl_epilogue *e;
+    const float *x, *packed;
+    float *y;
+    shape s;
+    size_t tiles;
+} call;
+
+static void transform(const call *c, size_t first, int i, float *v) {
+    const shape *s = &c->s;
+    v += (size_t)(i / MR) * s->blocks * MR * VW + (size_t)(i % MR) * VW;
+    input_tiles(c->g, c->x, tile_at(s->tiles, first + i), v, MR * VW, s->v_step);
+}
+
+static int group_size(const call *c, size_t first) {
+    return (int)min_size(c->s.group, c->tiles - first);
+}
+
+static void put_panel(const call *c, size_t first, int n, int panel, const float *p) {
+    int square = c->s.tiles.pair * c->s.tiles.pair;
+    for (int i = 0; i < n; i += square)
+        output(c->g, c->e, p + (size_t)i * NR, c->s.p_step, tile_at(c->s.tiles, first + i),
+               panel * NR, c->y);
+}
+
+static void run_apart(const call *c, int threads, float *scratch) {
+    const shape *s = &c->s;
+    size_t own = TT * (s->v_step + s->p_step), groups = (c->tiles + s->group - 1) / s->group;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (size_t k = 0; k < groups; k++) {
+        size_t first = k * s->group;
+        int n = group_size(c, first);
+        float *v = scratch + own * omp_get_thread_num(), *p = v + TT * s->v_step;
+        for (int i = 0; i < n; i++) transform(c, first, i, v);
+        for (int panel = 0; panel < s->panels; panel++) {
+            multiply(s, TT, v, c->packed + panel * TT * s->u_step, n, p);
+            put_panel(c, first, n, panel, p);
+        }
+    }
+}
+
+/* Row i of the frequencies of a panel: its weights, in u, and its products. */
+static void multiply_row(const call *c, int i, int n, const float *raw, const float *v, float *u,
+                         float *p) {
+    const shape *s = &c->s;
+    for (int k = 0; k < s->blocks * VW; k++, raw += 9 * NR)
+        for (int half = 0; half < NR; half += VW)
+            weights_row(raw + half, NR, i, u + (size_t)k * NR + half, s->u_step);
+    multiply(s, T, v + i * T * s->v_step, u, n, p + i * T * s->p_step);
+}
+
+static void run_together(const call *c, int threads, float *scratch) {
+    const shape *s = &c->s;
+    size_t raw = (size_t)s->blocks * VW * 9 * NR, own = T * s->u_step + TT * s->p_step;
+    float *v = scratch;
+#pragma omp parallel num_threads(threads)
+    for (size_t first = 0; first < c->tiles; first += s->group) {
+        int n = group_size(c, first);
+        float *u = v + TT * s->v_step + own * omp_get_thread_num(), *p = u + T * s->u_step;
+#pragma omp for schedule(static)
+        for (int i = 0; i < n; i++) transform(c, first, i, v);
+#pragma omp for schedule(dynamic)
+        for (int panel = 0; panel < s->panels; panel++) {
+            for (int i = 0; i < T; i++) multiply_row(c, i, n, c->packed + panel * raw, v, u, p);
+            put_panel(c, first, n, panel, p);
+        }
+    }
+}
+
+static void pack(const fl_conv *g, const float *w, float *to) {
+    pack_from(gather_forward, g, w, to);
+}
 
 static bool fits(const fl_conv *g, const fl_epilogue *e) {
     return g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && e->activation <= FL_CONV_RELU6 &&
@@ -253,41 +161,78 @@ static bool fits(const fl_conv *g, const fl_epilogue *e) {
 
 static size_t work(const fl_conv *g, int rows) {
     size_t most = 0;
-    for (int threads = 1; threads <= omp_get_max_threads(); threads++) {
-        shape s = shape_of(g, rows, threads);
-        most = max_size(most, (s.v + s.p) * threads);
-    }
+    for (int threads = 1; threads <= omp_get_max_threads(); threads++)
+        for (int pool = 1; pool <= 2; pool++) {
+            shape s = shape_of(g, rows, pool, threads);
+            size_t own = TT * s.p_step + (s.kept ? TT * s.v_step : T * s.u_step);
+            most = max_size(most, own * threads + (s.kept ? 0 : TT * s.v_step));
+        }
     return most;
-}
-
-static void run_group(const fl_conv *g, const shape *s, const float *x, const float *u,
-                      const fl_epilogue *e, size_t first, int n, float *y, float *v) {
-    float *p = v + s->v;
-    transform_group(g, s, x, first, n, v);
-    for (int c = 0; c < s->panels; c++, u += (size_t)TT * s->blocks * VW * NR) {
-        multiply(s, v, u, n, p);
-        for (int i = 0; i < n; i++)
-            output_tile(g, s, p + (size_t)i * NR, tile_at(s->tiles, first + i), c * NR, e, y);
-    }
 }
 
 static void run(const fl_conv *g, int rows, const float *x, const float *u, const fl_epilogue *e,
                 float *y, float *scratch) {
     int threads = omp_get_max_threads();
-    shape s = shape_of(g, rows, threads);
-    size_t tiles = tiles_in(s.tiles, rows), group = (size_t)s.subs * MR;
-    size_t groups = (tiles + group - 1) / group;
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (size_t i = 0; i < groups; i++)
-        run_group(g, &s, x, u, e, i * group, (int)min_size(group, tiles - i * group), y,
-                  scratch + (s.v + s.p) * omp_get_thread_num());
+    call c = {g, e, x, u, y, shape_of(g, rows, e->pool, threads), 0};
+    c.tiles = tiles_in(c.s.tiles, rows);
+    (c.s.kept ? run_apart : run_together)(&c, threads, scratch);
 }
 
-/* Products, transforms (by measurement), and the packed weights read for each group. */
+/* Products; transforms, and those of weights for each group, by measurement. */
 static double cost(const fl_conv *g, int rows) {
-    shape s = shape_of(g, rows, 1);
+    shape s = shape_of(g, rows, 1, 1);
     double tiles = (double)tiles_in(s.tiles, rows), ci = s.blocks * VW, co = s.panels * NR;
-    double groups = tiles / (s.subs * MR) + 1;
-    return TT * ((tiles + 2 * groups) * ci * co * 2e-11 + tiles * (ci * 12e-11 + co * 8e-11) +
-                 groups * ci * co * 2e-10);
+    double groups = s.kept ? 0 : tiles / s.group + 1;
+    return TT *
+           (tiles * ci * co * 2e-11 + tiles * (ci * 5e-10 + co * 2e-10) + groups * ci * co * 2e-10);
 }
+
+/* ---- backward data ---- */
+
+static bool fits_back(const fl_conv *g, const fl_epilogue *e) {
+    fl_conv h;
+    return fits(g, e) && e->pool == 1 && fl_conv_adjoint(g, &h);
+}
+
+static fl_conv adjoint(const fl_conv *g) {
+    fl_conv h;
+    fl_conv_adjoint(g, &h);
+    return h;
+}
+
+static size_t packed_back(const fl_conv *g) {
+    fl_conv h = adjoint(g);
+    return packed(&h);
+}
+
+static void pack_back(const fl_conv *g, const float *w, float *to) {
+    fl_conv h = adjoint(g);
+    pack_from(gather_backward, &h, w, to);
+}
+
+static size_t work_back(const fl_conv *g, int rows) {
+    fl_conv h = adjoint(g);
+    return work(&h, rows);
+}
+
+static void run_back(const fl_conv *g, int rows, const float *dy, const float *u,
+                     const fl_epilogue *e, float *dx, float *scratch) {
+    fl_conv h = adjoint(g);
+    run(&h, rows, dy, u, e, dx, scratch);
+}
+
+static double cost_back(const fl_conv *g, int rows) {
+    fl_conv h = adjoint(g);
+    return cost(&h, rows);
+}
+
+#define ALGORITHM(text)                                                                            \
+    {                                                                                              \
+        .name = text, .fits = fits, .packed = packed, .pack = pack, .work = work, .run = run,      \
+        .cost = cost                                                                               \
+    }
+#define ALGORITHM_BACK(text)                                                                       \
+    {                                                                                              \
+        .name = text, .fits = fits_back, .packed = packed_back, .pack = pack_back,                 \
+        .work = work_back, .run = run_back, .cost = cost_back                                      \
+    }

@@ -1,0 +1,32 @@
+/* lane.h: one rank of each node, and the slice of long vectors that they sum between them. */
+#ifndef FROSTLINE_COMM_LANE_H
+#define FROSTLINE_COMM_LANE_H
+
+#include <mpi.h>
+
+#include "frostline/comm.h"
+
+typedef enum fl_task {
+    FL_TASK_SUM,     /* the sum, for all */
+    FL_TASK_SCATTER, /* the sum, for the owner of each part */
+    FL_TASK_GATHER,  /* each owner's part, for all */
+} fl_task;
+
+typedef struct fl_lane fl_lane;
+
+/* Takes `ranks` over. `at_once`: jobs that may be under way. */
+fl_lane *fl_lane_open(MPI_Comm ranks, int at_once);
+void fl_lane_close(fl_lane *l);
+/* Sums are sent in this format from now on; `n`: floats of the vectors. Before the first job. */
+void fl_lane_send_as(fl_lane *l, fl_wire wire, size_t n);
+fl_span fl_lane_owned(const fl_lane *l, fl_span slice);
+/* Begins a job on a slice of v, which is the same on all. Returns its number, from 0. */
+uint64_t fl_lane_begin(fl_lane *l, fl_task task, float *v, fl_span slice);
+void fl_lane_progress(fl_lane *l);
+/* All jobs below this number are done. */
+uint64_t fl_lane_ended(const fl_lane *l);
+
+/* Part k of n of a span. Parts meet at cache lines, lest two ranks write to the same one. */
+fl_span fl_part_of(fl_span s, int k, int n);
+
+#endif

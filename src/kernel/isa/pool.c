@@ -1,0 +1,201 @@
+/* pool.c: the largest and the mean of windows, some vectors of channels at a time. */
+#include "kernel/isa/columns.h"
+#include "kernel/isa/each.h"
+
+typedef struct window { /* one position */
+    const fl_conv *g;
+    fl_taps y, x;
+    size_t first; /* the pixel of the first tap, in floats from the image */
+    size_t line;  /* floats from a line of the image to the next */
+} window;
+
+static window window_at(const fl_conv *g, int oy, int ox) {
+    window w = {.g = g, .y = fl_taps_y(g, oy), .x = fl_taps_x(g, ox)};
+    w.line = (size_t)g->w * g->ci;
+    w.first = (size_t)(w.y.first + w.y.lo) * w.line + (size_t)(w.x.first + w.x.lo) * g->ci;
+    return w;
+}
+
+static size_t image_size(const fl_conv *g) {
+    return (size_t)g->h * g->w * g->ci;
+}
+
+/* v replaces best, and t at, unless it is smaller or equal, or best is NaN. */
+INLINE void keep_larger(const bool which, vf v, int t, vf *best, vi *at) {
+#if defined(__AVX512F__)
+    __mmask16 number = _mm512_cmp_ps_mask(*best, *best, _CMP_ORD_Q);
+    __mmask16 take = _mm512_mask_cmp_ps_mask(number, v, *best, _CMP_NLE_UQ);
+    *best = _mm512_mask_mov_ps(*best, take, v);
+    if (which) *at = (vi)_mm512_mask_mov_epi32((__m512i)*at, take, _mm512_set1_epi32(t));
+#else
+    vi take = ~((v <= *best) | (*best != *best));
+    *best = (vf)((take & (vi)v) | (~take & (vi)*best));
+    if (which) *at = (take & (t - (vi){0})) | (~take & *at);
+#endif
+}
+
+typedef uint16_t vt __attribute__((vector_size(2 * VW)));
+
+static bool is_wide(const fl_conv *g) {
+    return fl_tap_bytes(g) == sizeof(vi) / VW;
+}
+
+/* The taps from number i on, n of them. */
+INLINE void put_taps(const fl_conv *g, void *taps, size_t i, vi v, int n) {
+    vt narrow = __builtin_convertvector(v, vt);
+    if (is_wide(g))
+        memcpy((uint32_t *)taps + i, &v, (size_t)n * sizeof(uint32_t));
+    else if (n == VW)
+        memcpy((uint16_t *)taps + i, &narrow, sizeof narrow);
+    else
+        memcpy((uint16_t *)taps + i, &narrow, (size_t)n * sizeof(uint16_t));
+}
+
+INLINE vi get_taps(const fl_conv *g, const void *taps, size_t i, int n) {
+    vt narrow = {0};
+    vi v = {0};
+    if (is_wide(g)) {
+        memcpy(&v, (const uint32_t *)taps + i, (size_t)n * sizeof(uint32_t));
+        return v;
+    }
+    if (n == VW)
+        memcpy(&narrow, (const uint16_t *)taps + i, sizeof narrow);
+    else
+        memcpy(&narrow, (const uint16_t *)taps + i, (size_t)n * sizeof(uint16_t));
+    return __builtin_convertvector(narrow, vi);
+}
+
+INLINE void max_strip(const int vectors, const bool whole, int n, int at, const bool which,
+                      const window *w, const float *image, size_t to, float *y, void *tap) {
+    const float *line = image + w->first + at;
+    vf best[GROUP];
+    vi taps[GROUP];
+#pragma GCC unroll 4
+    for (int k = 0; k < vectors; k++) {
+        best[k] = get(whole, line + k * VW, n);
+        taps[k] = w->y.lo * w->g->kw + w->x.lo - (vi){0};
+    }
+    for (int ky = w->y.lo; ky < w->y.hi; ky++, line += w->line) {
+        const float *x = line;
+        for (int kx = w->x.lo; kx < w->x.hi; kx++, x += w->g->ci)
+#pragma GCC unroll 4
+            for (int k = 0; k < vectors; k++)
+                keep_larger(which, get(whole, x + k * VW, n), ky * w->g->kw + kx, &best[k],
+                            &taps[k]);
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < vectors; k++) {
+        size_t i = to + (size_t)(at + k * VW);
+        put(whole, y + i, best[k], n);
+        if (which) put_taps(w->g, tap, i, taps[k], whole ? VW : n);
+    }
+}
+
+void each_max_pool(const fl_conv *g, int rows, const float *x, float *y, void *tap) {
+    size_t lines = (size_t)rows * g->oh;
+#pragma omp parallel for schedule(static) if (lines * g->ow * g->ci >= WORTH_THREADS)
+    for (size_t r = 0; r < lines; r++) {
+        const float *image = x + r / g->oh * image_size(g);
+        for (int ox = 0; ox < g->ow; ox++) {
+            window w = window_at(g, (int)(r % g->oh), ox);
+            size_t at = (r * g->ow + ox) * g->ci;
+            if (tap)
+                FOR_STRIPS(g->ci, max_strip, true, &w, image, at, y, tap);
+            else
+                FOR_STRIPS(g->ci, max_strip, false, &w, image, at, y, NULL);
+        }
+    }
+}
+
+/* Each pixel of the window is given dy where it is the tap, and zero elsewhere. */
+INLINE void max_back_strip(const int vectors, const bool whole, int n, int at, const window *w,
+                           size_t from, const float *dy, const void *tap, float *image) {
+    vf d[GROUP];
+    vi taps[GROUP];
+#pragma GCC unroll 4
+    for (int k = 0; k < vectors; k++) {
+        size_t i = from + (size_t)(at + k * VW);
+        d[k] = get(whole, dy + i, n);
+        taps[k] = get_taps(w->g, tap, i, whole ? VW : n);
+    }
+    float *line = image + w->first + at;
+    for (int ky = w->y.lo; ky < w->y.hi; ky++, line += w->line) {
+        float *dx = line;
+        for (int kx = w->x.lo; kx < w->x.hi; kx++, dx += w->g->ci)
+#pragma GCC unroll 4
+            for (int k = 0; k < vectors; k++) {
+                vf more = (vf)((taps[k] == ky * w->g->kw + kx) & (vi)d[k]);
+                put(whole, dx + k * VW, get(whole, dx + k * VW, n) + more, n);
+            }
+    }
+}
+
+void each_max_pool_back(const fl_conv *g, int rows, const float *dy, const void *tap, float *dx) {
+    size_t pixels = (size_t)g->oh * g->ow, size = pixels * g->ci;
+#pragma omp parallel for schedule(static) if (rows * size >= WORTH_THREADS)
+    for (int r = 0; r < rows; r++)
+        for (size_t p = 0; p < pixels; p++) {
+            window w = window_at(g, (int)(p / g->ow), (int)(p % g->ow));
+            size_t at = r * size + p * g->ci;
+            FOR_STRIPS(g->ci, max_back_strip, &w, at, dy, tap, dx + r * image_size(g));
+        }
+}
+
+static float share(const window *w) { /* of a pixel in its window's mean */
+    return 1.0f / ((float)(w->y.hi - w->y.lo) * (float)(w->x.hi - w->x.lo));
+}
+
+/* A large window is summed by lines, so that few small numbers meet one large sum. */
+INLINE void avg_strip(const int vectors, const bool whole, int n, int at, const window *w,
+                      const float *image, float *y) {
+    const float *line = image + w->first + at;
+    vf sum[GROUP] = {0};
+    for (int ky = w->y.lo; ky < w->y.hi; ky++, line += w->line) {
+        vf part[GROUP] = {0};
+        const float *x = line;
+        for (int kx = w->x.lo; kx < w->x.hi; kx++, x += w->g->ci)
+#pragma GCC unroll 4
+            for (int k = 0; k < vectors; k++) part[k] += get(whole, x + k * VW, n);
+#pragma GCC unroll 4
+        for (int k = 0; k < vectors; k++) sum[k] += part[k];
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < vectors; k++) put(whole, y + at + k * VW, sum[k] * share(w), n);
+}
+
+void each_avg_pool(const fl_conv *g, int rows, const float *x, float *y) {
+    size_t lines = (size_t)rows * g->oh;
+#pragma omp parallel for schedule(static) if (rows * image_size(g) >= WORTH_THREADS)
+    for (size_t r = 0; r < lines; r++)
+        for (int ox = 0; ox < g->ow; ox++) {
+            window w = window_at(g, (int)(r % g->oh), ox);
+            FOR_STRIPS(g->ci, avg_strip, &w, x + r / g->oh * image_size(g),
+                       y + (r * g->ow + ox) * g->ci);
+        }
+}
+
+INLINE void avg_back_strip(const int vectors, const bool whole, int n, int at, const window *w,
+                           const float *dy, float *image) {
+    vf d[GROUP];
+#pragma GCC unroll 4
+    for (int k = 0; k < vectors; k++) d[k] = get(whole, dy + at + k * VW, n) * share(w);
+    float *line = image + w->first + at;
+    for (int ky = w->y.lo; ky < w->y.hi; ky++, line += w->line) {
+        float *dx = line;
+        for (int kx = w->x.lo; kx < w->x.hi; kx++, dx += w->g->ci)
+#pragma GCC unroll 4
+            for (int k = 0; k < vectors; k++)
+                put(whole, dx + k * VW, get(whole, dx + k * VW, n) + d[k], n);
+    }
+}
+
+void each_avg_pool_back(const fl_conv *g, int rows, const float *dy, float *dx) {
+    size_t pixels = (size_t)g->oh * g->ow, size = pixels * g->ci;
+#pragma omp parallel for schedule(static) if (rows * image_size(g) >= WORTH_THREADS)
+    for (int r = 0; r < rows; r++)
+        for (size_t p = 0; p < pixels; p++) {
+            window w = window_at(g, (int)(p / g->ow), (int)(p % g->ow));
+            FOR_STRIPS(g->ci, avg_back_strip, &w, dy + r * size + p * g->ci,
+                       dx + r * image_size(g));
+        }
+}
