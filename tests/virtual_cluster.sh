@@ -151,7 +151,7 @@ sleep 1 && ok 'down while something runs' "${vc[@]}" down
 { wait $!; } 2>/dev/null
 ok 'down leaves nothing' gone "$name"
 ok 'down twice' "${vc[@]}" down
-for after in 0.02 0.1 0.3; do
+for after in 0.0{06,09,12,15,18,21,24,27,30,40} 0.1 0.3; do # the first milliseconds too: whose is what is there?
     "${vc[@]}" up 60 --rate 1gbit 2>/dev/null &
     sleep $after && kill -TERM $! && wait $! 2>/dev/null
     ok "up, interrupted after $after s" gone "$name"
