@@ -86,17 +86,19 @@ def head(name, image):
 
 
 class Net(nn.Module):
-    """A frozen base infers, in training too: its batch norms use the statistics that they have."""
+    """Frozen: the base's first layers, all ("base"), none ("none"), or those before VGG16's last block ("block5"). They
+    infer, in training too: batch norms use the statistics that they have."""
 
-    def __init__(self, name, image, frozen):
+    def __init__(self, name, image, freeze):
         super().__init__()
-        self.base, self.head, self.frozen = BASES[name][0](), nn.Sequential(*head(name, image)), frozen
-        self.base.requires_grad_(not frozen)
+        self.base, self.head = BASES[name][0](), nn.Sequential(*head(name, image))
+        self.frozen = self.base[:{"base": len(self.base), "block5": 24, "none": 0}[freeze]]
+        self.frozen.requires_grad_(False)
         self.train()
 
     def train(self, mode=True):
         super().train(mode)
-        self.base.train(mode and not self.frozen)
+        self.frozen.eval()
         return self
 
     def forward(self, x):

@@ -16,7 +16,7 @@ from torch_nets import BASES, Net
 
 
 def build(options):
-    net = Net(options.net, options.image, options.freeze == "base")
+    net = Net(options.net, options.image, options.freeze)
     x = torch.rand(options.rows, 3, options.image, options.image) * 2 - 1
     if options.layout == "nhwc":
         net = net.to(memory_format=torch.channels_last)
@@ -32,7 +32,7 @@ def proportional_bytes():
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--net", choices=list(BASES), default="vgg16")
-    parser.add_argument("--freeze", choices=["base", "none"], default="base")
+    parser.add_argument("--freeze", choices=["base", "block5", "none"], default="base")
     parser.add_argument("--layout", choices=["nchw", "nhwc"], default="nhwc")
     parser.add_argument("--rows", type=int, default=8, help="per rank")
     parser.add_argument("--image", type=int, default=224, help="height and width")
