@@ -1,4 +1,5 @@
-/* The collectives. With one rank each is the identity and MPI is not called. */
+/* The collectives. With one rank each is the identity and MPI is not called. Others of this rank's
+ * messages may be under way meanwhile, so each takes the lock. */
 #include <string.h>
 
 #include "comm_internal.h"
@@ -6,14 +7,18 @@
 void fl_comm_barrier(fl_comm *c) {
     if (c->size == 1) return;
     FL_WAITING(c, "a barrier");
+    fl_comm_lock(c);
     MPI_Barrier(c->world);
+    fl_comm_unlock(c);
 }
 
 void fl_comm_bcast(fl_comm *c, void *p, size_t bytes, int root) {
     if (c->size == 1) return;
     FL_WAITING(c, "a broadcast");
+    fl_comm_lock(c);
     for (size_t at = 0; at < bytes; at += FL_COMM_PIECE)
         MPI_Bcast((char *)p + at, fl_comm_piece(bytes - at), MPI_BYTE, root, c->world);
+    fl_comm_unlock(c);
 }
 
 char *fl_comm_bcast_text(fl_comm *c, const char *mine, int root) {
@@ -37,16 +42,20 @@ void fl_comm_gather(fl_comm *c, const void *mine, size_t bytes, void *all) {
     if (bytes > FL_COMM_PIECE) {
         gather_long(c, bytes, all);
     } else {
+        fl_comm_lock(c);
         MPI_Allgather(MPI_IN_PLACE, 0, MPI_BYTE, all, (int)bytes, MPI_BYTE, c->world);
+        fl_comm_unlock(c);
     }
 }
 
 static void all_reduce(fl_comm *c, void *v, size_t n, size_t each, MPI_Datatype type, MPI_Op op) {
     if (c->size == 1) return;
     FL_WAITING(c, "a sum over all ranks");
+    fl_comm_lock(c);
     for (size_t at = 0; at < n; at += FL_COMM_PIECE)
         MPI_Allreduce(MPI_IN_PLACE, (char *)v + at * each, fl_comm_piece(n - at), type, op,
                       c->world);
+    fl_comm_unlock(c);
 }
 
 void fl_comm_sum(fl_comm *c, float *v, size_t n) {

@@ -104,6 +104,7 @@ fl_status fl_comm_open(fl_comm **out) {
     *out = NULL;
     c->world = c->node = MPI_COMM_NULL;
     c->size = c->node_size = c->nodes = 1;
+    pthread_mutex_init(&c->lock, NULL);
     fl_status status = open_mpi(c, mpi_is(MPI_Initialized));
     if (status != FL_OK) {
         fl_comm_close(c);
@@ -119,6 +120,7 @@ void fl_comm_close(fl_comm *c) {
     fl_watchdog_close(c->watchdog);
     fl_set_die_hook(NULL);
     leave(c);
+    pthread_mutex_destroy(&c->lock);
     fl_free(c);
 }
 

@@ -3,7 +3,9 @@
 #define FROSTLINE_COMM_INTERNAL_H
 
 #include <mpi.h>
+#include <pthread.h>
 
+#include "comm/courier.h"
 #include "comm/watchdog.h"
 #include "frostline/comm.h"
 
@@ -13,6 +15,8 @@ struct fl_comm {
     int rank, size, node_rank, node_size, nodes;
     fl_progress progress;
     fl_watchdog *watchdog; /* NULL: none */
+    pthread_mutex_t lock;  /* for calls of MPI while there are couriers (courier.h) */
+    int couriers;
 };
 
 /* MPI counts are ints, so long vectors go in pieces of so many elements. Far below INT_MAX, and far

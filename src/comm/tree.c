@@ -56,6 +56,8 @@ static void sum_piece(fl_comm *c, float *v, int n, float *work) {
 void fl_comm_sum_fixed(fl_comm *c, float *v, size_t n, float *work) {
     if (c->size == 1) return;
     FL_WAITING(c, "a sum over all ranks");
+    fl_comm_lock(c);
     for (size_t at = 0; at < n; at += FL_SUM_WORK)
         sum_piece(c, v + at, n - at < FL_SUM_WORK ? (int)(n - at) : FL_SUM_WORK, work);
+    fl_comm_unlock(c);
 }

@@ -41,7 +41,10 @@ struct fl_window {
     float **vector; /* (peers) */
     float **at;     /* (peers): scratch */
     mark *mark;     /* (peers) */
-    int spins;      /* rounds of waiting before others are let run */
+    fl_courier *courier; /* if there is a lane; it and this rank's own thread use all that follows
+                            in turns */
+    atomic_bool waits;   /* this rank waits, so the courier need not push */
+    int spins;           /* rounds of waiting before others are let run */
     uint64_t begun, added, ended; /* jobs: begun; added up within the group; complete here */
     job open[MAX_OPEN];           /* job i is at i % MAX_OPEN */
 };
@@ -101,7 +104,7 @@ static job *job_at(fl_window *w, uint64_t number) {
     return &w->open[number % MAX_OPEN];
 }
 
-void fl_window_progress(fl_window *w) {
+static void push(fl_window *w) {
     for (; w->added < w->begun && all_have_begun(w, w->added + 1); w->added++) {
         job *j = job_at(w, w->added);
         add_peers(w, j);
@@ -112,6 +115,19 @@ void fl_window_progress(fl_window *w) {
         spread(w, job_at(w, w->ended));
         atomic_store_explicit(&w->mark[w->me].ended, ++w->ended, memory_order_release);
     }
+}
+
+void fl_window_progress(fl_window *w) {
+    fl_comm_lock(w->comm);
+    push(w);
+    fl_comm_unlock(w->comm);
+}
+
+static bool push_and_tell(void *window) {
+    fl_window *w = window;
+    if (w->waits) return true;
+    push(w);
+    return w->ended < w->begun;
 }
 
 /* With more ranks than cores the one that is waited for may not be running. */
@@ -127,16 +143,22 @@ static void let_others_run(const fl_window *w, int *round) {
 
 void fl_window_wait(fl_window *w, uint64_t number) {
     FL_WAITING(w->comm, "a sum over all ranks");
+    w->waits = true;
     for (int round = 0; !all_have_ended(w, number + 1); let_others_run(w, &round))
         fl_window_progress(w);
+    w->waits = false;
 }
 
 static uint64_t begin(fl_window *w, job what, fl_span s) {
-    if (w->begun - w->ended == MAX_OPEN) fl_window_wait(w, w->ended);
+    uint64_t ended = atomic_load_explicit(&w->mark[w->me].ended, memory_order_relaxed);
+    if (w->begun - ended == MAX_OPEN) fl_window_wait(w, ended);
     what.slice = fl_window_slice(w, s);
+    fl_comm_lock(w->comm);
     *job_at(w, w->begun) = what;
     atomic_store_explicit(&w->mark[w->me].begun, ++w->begun, memory_order_release);
-    fl_window_progress(w);
+    push(w);
+    if (w->courier) fl_courier_wake(w->courier);
+    fl_comm_unlock(w->comm);
     return w->begun - 1;
 }
 
@@ -184,7 +206,9 @@ static void join_lane(fl_window *w) {
     if (w->whole) return;
     MPI_Allreduce(MPI_IN_PLACE, &w->lanes, 1, MPI_INT, MPI_MIN, c->world);
     MPI_Comm_split(c->world, w->me < w->lanes ? w->me : MPI_UNDEFINED, c->rank, &ranks);
-    if (ranks != MPI_COMM_NULL) w->lane = fl_lane_open(ranks, MAX_OPEN);
+    if (ranks == MPI_COMM_NULL) return;
+    w->lane = fl_lane_open(ranks, MAX_OPEN);
+    w->courier = fl_courier_open(w->comm, push_and_tell, w);
 }
 
 static fl_status open_window(fl_comm *c, size_t n, bool common, fl_window **out) {
@@ -214,6 +238,7 @@ void fl_window_close(fl_window *w) {
     if (!w) return;
     FL_CHECK(w->begun == w->ended, "%llu sums were begun and not waited for",
              (unsigned long long)(w->begun - w->ended));
+    fl_courier_close(w->courier);
     fl_lane_close(w->lane);
     fl_shared_close(w->memory);
     fl_free(w->vector);
