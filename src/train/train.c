@@ -223,15 +223,20 @@ static void close_run(fl_run *r) {
     fl_free(r->checkpoint);
 }
 
-static fl_status run_until_end(fl_run *r) {
+static fl_status open_and_run(fl_run *r) {
     FL_TRY(open_run(r));
     if (r->finished) {
         fl_note("the run in '%s' is finished; nothing to do", r->dir);
         return FL_OK;
     }
+    FL_TRY(run_epochs(r));
+    return fl_session_verify(r->s);
+}
+
+/* Who asks to stop while the run is being opened is heard at its first step. */
+static fl_status run_until_end(fl_run *r) {
     fl_signals_catch();
-    fl_status status = run_epochs(r);
-    if (status == FL_OK) status = fl_session_verify(r->s);
+    fl_status status = open_and_run(r);
     fl_signals_release();
     return status;
 }
