@@ -2,6 +2,7 @@
 # The Debian packages that Frostline is built from, tested with and shown on: the one list.
 #
 #   bash cluster/packages.sh          installs those that are missing
+#   bash cluster/packages.sh --slurm  and a Slurm for its test, which is skipped without it
 #   bash cluster/packages.sh --list   prints them all
 #   . cluster/packages.sh             gives packages_install to another script
 
@@ -13,6 +14,9 @@ packages_build=(
 )
 packages_test=(libcmocka-dev)                          # configuring stops without it
 packages_extra=(dataset-fashion-mnist clang-format-14 iproute2) # what needs them is skipped without them
+# Installed by --slurm alone, for they bring daemons: a Slurm that tests/slurm.sh starts for itself. Its srun --mpi=pmix
+# comes with slurm-wlm-basic-plugins; Debian's Open MPI is built with PMIx.
+packages_slurm=(slurm-wlm munge)
 
 packages_missing() {
     local package state
@@ -71,9 +75,10 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     set -euo pipefail
     case "${1-}" in
     '') packages_install ;;
-    --list) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_extra[@]}" ;;
+    --slurm) packages_extra+=("${packages_slurm[@]}") && packages_install ;;
+    --list) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_extra[@]}" "${packages_slurm[@]}" ;;
     *)
-        echo "usage: bash cluster/packages.sh [--list]" >&2
+        echo "usage: bash cluster/packages.sh [--slurm | --list]" >&2
         exit 2
         ;;
     esac

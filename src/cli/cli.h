@@ -72,6 +72,9 @@ fl_status fl_cli_weights(const fl_experiment *x, const fl_which *which, char **o
 /* The folder of the built-in configs; NULL if it cannot be found; caller frees. */
 char *fl_cli_config_folder(void);
 
+/* What the features of a phase will take on this machine; of unknown length without the data. */
+fl_status fl_cli_plan_features(const fl_cli *cli, int phase, fl_plan *p);
+
 int fl_cli_columns(void); /* width for tables on stdout */
 
 fl_status fl_cli_train(fl_comm *c, int argc, char **argv);
@@ -80,6 +83,7 @@ fl_status fl_cli_predict(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_sample(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_summary(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_plan(fl_comm *c, int argc, char **argv);
+fl_status fl_cli_slurm(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_validate(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_config(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_inspect(fl_comm *c, int argc, char **argv);

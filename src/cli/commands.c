@@ -20,6 +20,12 @@ const fl_command fl_commands[] = {
      false, fl_cli_summary},
     {"plan", "CONFIG [--np N] [--phase I] [--json]",
      "what will run, what will be sent, what it will take", false, fl_cli_plan},
+    {"slurm",
+     "CONFIG [section.key=value …] [none | until:LAYER | NAME:section.key=value …] [--nodes N] "
+     "[--tasks-per-node K] [--cpus-per-task C] [--time T] [--notice SECONDS] [--partition P] "
+     "[--run-dir DIR]",
+     "prints a job for sbatch; with freeze rules, an array of one run for each", false,
+     fl_cli_slurm},
     {"validate", "CONFIG", "every error of a config at once", false, fl_cli_validate},
     {"config", "CONFIG | --defaults | --schema",
      "the resolved config; all options with defaults; their JSON schema", false, fl_cli_config},

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 
 /* Without its data a plan is still worth seeing. */
-static fl_status plan_features(const fl_cli *cli, int phase, fl_plan *p) {
+fl_status fl_cli_plan_features(const fl_cli *cli, int phase, fl_plan *p) {
     fl_data *d = NULL;
     const fl_experiment *x = cli->x;
     fl_status status =
@@ -35,7 +35,7 @@ static fl_status with_plan(int argc, char **argv, const fl_option *options, cons
                          "option '--phase' cannot be '%s'; the freeze schedule has phases 0 to %d",
                          *phase, fl_freeze_phases(cli.x->freeze) - 1);
     if (status == FL_OK) status = fl_experiment_plan(cli.x, (int)i, (int)n, &p);
-    if (status == FL_OK && np) status = plan_features(&cli, (int)i, p);
+    if (status == FL_OK && np) status = fl_cli_plan_features(&cli, (int)i, p);
     if (status == FL_OK) status = print(cli.x, p);
     fl_plan_close(p);
     fl_cli_close(&cli);
