@@ -234,8 +234,18 @@ within 20 ended "$cancelled"
 within 10 grep -qF '"state": "stopped"' "runs/net-$cancelled/status.json"
 is 'cancelled: saved' $? 0
 
+# While MPI starts nobody listens, and SIGUSR1 ends the step: that is no failure either.
+mkdir deaf
+printf '#!/bin/sh\ntouch deaf/begun\n[ "$SLURM_RESTART_COUNT" ] || exec sleep 60\n' >deaf/frostline
+chmod +x deaf/frostline
+early=$(PATH=$work/deaf:$PATH submit --ntasks=1 "$project/cluster/run.slurm" net.yaml)
+within 20 test -e deaf/begun
+scancel --batch --signal=USR1 "$early"
+
 failing=$(submit "${two[@]}" "$project/cluster/run.slurm" steep.yaml)
 within 20 ended "$failing"
+within 30 ended "$early"
+is 'asked too early' "$(field "$early" JobState) after $(field "$early" Restarts)" 'COMPLETED after 1'
 is 'failed' "$(field "$failing" JobState) $(field "$failing" ExitCode)" 'FAILED 4:0'
 is 'failed, for good' "$(field "$failing" Restarts)" 0
 is 'cancelled, for good' "$(field "$cancelled" JobState) after $(field "$cancelled" Restarts)" 'CANCELLED after 0'
