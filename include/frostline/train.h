@@ -40,6 +40,7 @@ typedef struct fl_early_conf {
 
 typedef struct fl_train_conf {
     int64_t epochs, batch_size, accumulation;
+    int64_t max_steps;       /* FL_NONE: as many as the epochs have */
     int loss;                /* fl_loss */
     double clip_grad_norm;   /* NAN: none */
     fl_node *early_stopping; /* NULL: none */

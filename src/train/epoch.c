@@ -126,6 +126,10 @@ static void measure_node(fl_run *r) {
         ranks * fl_plan_memory_per_rank(p) + fl_plan_memory_per_node(p);
 }
 
+bool fl_run_steps_done(const fl_run *r) {
+    return r->x->train.max_steps != FL_NONE && r->at.step >= r->x->train.max_steps;
+}
+
 static fl_status end_epoch(fl_run *r) {
     const fl_checkpoint_conf *c = &r->x->checkpoint;
     fill_record(r, fl_clock() - r->epoch_began);
@@ -133,6 +137,7 @@ static fl_status end_epoch(fl_run *r) {
     FL_TRY(evaluate(r));
     measure_node(r);
     observe(r);
+    r->at.done |= fl_run_steps_done(r);
     fl_status said = r->report ? fl_report_epoch(r->report, &r->last) : FL_OK;
     FL_TRY(fl_comm_agree(r->c, said));
     if (r->last.payload_bytes != r->last.planned_payload_bytes)
@@ -164,7 +169,7 @@ fl_status fl_run_epoch(fl_run *r) {
     while (r->at.step_of_epoch < steps) {
         FL_TRY(fl_run_step(r));
         tell_start(r);
-        if (r->at.step_of_epoch == steps) break;
+        if (r->at.step_of_epoch == steps || fl_run_steps_done(r)) break;
         if (r->stop || divides(r->x->checkpoint.every_steps, r->at.step))
             FL_TRY(fl_run_save(r, false));
         if (r->stop) return FL_OK;

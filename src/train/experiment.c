@@ -22,6 +22,8 @@ static const fl_field run_fields[] = {
 static const fl_field train_fields[] = {
     {"epochs", FL_INT, OFFSET(fl_train_conf, epochs), "1", 1, 1e6, NULL,
      "passes over the training set", NULL},
+    {"max_steps", FL_INT, OFFSET(fl_train_conf, max_steps), "null", 1, 1e12, NULL,
+     "end after so many steps of all epochs together, if the epochs have more", NULL},
     {"batch_size", FL_INT, OFFSET(fl_train_conf, batch_size), "32", 1, 1e8, NULL,
      "rows of one step over all ranks: results do not depend on the rank count", NULL},
     {"gradient_accumulation_steps", FL_INT, OFFSET(fl_train_conf, accumulation), "1", 1, 1e6, NULL,

@@ -51,7 +51,7 @@ fl_status fl_run_read_position(fl_run *r) {
         .bad_epochs = integer(o, "bad_epochs"),
     };
     json_decref(o);
-    r->at.done = stops_early(r);
+    r->at.done = stops_early(r) || fl_run_steps_done(r);
     r->last.epoch = r->at.epoch - 1;
     bool sound = r->at.epoch >= 1 && r->at.step >= 0 && r->at.step_of_epoch >= 0;
     if (sound && r->at.phase >= 0 && r->at.phase < fl_freeze_phases(r->x->freeze)) return FL_OK;

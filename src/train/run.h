@@ -99,6 +99,7 @@ void fl_data_drop_unreadable(fl_comm *c, fl_dataset *d, const char *what);
 /* Collective. Scores the whole set, each row once. */
 fl_status fl_eval_set(fl_comm *c, const fl_experiment *x, fl_engine *engine, const fl_dataset *set,
                       fl_loader *loader, fl_eval_result *out);
+bool fl_run_steps_done(const fl_run *r);      /* train.max_steps are made */
 double fl_run_learning_rate(const fl_run *r); /* of the next step, before the rules' scales */
 
 /* ---- signals.c ---- */

@@ -64,9 +64,10 @@ static void reduce(fl_run *r) {
 
 double fl_run_learning_rate(const fl_run *r) {
     const fl_optim_conf *o = &r->x->optim;
-    int64_t per_epoch = fl_loader_steps(r->loader);
-    double factor =
-        o->rate->factor(o->rate_conf, r->at.step, per_epoch * r->x->train.epochs, per_epoch);
+    int64_t per_epoch = fl_loader_steps(r->loader), all = per_epoch * r->x->train.epochs,
+            most = r->x->train.max_steps;
+    if (most != FL_NONE && most < all) all = most;
+    double factor = o->rate->factor(o->rate_conf, r->at.step, all, per_epoch);
     return o->ops->learning_rate(o->conf) * factor;
 }
 
