@@ -26,6 +26,7 @@
 #include "frostline/checkpoint.h"
 #include "frostline/train.h"
 #include "frostline/report.h"
+#include "frostline/study.h"
 /* clang-format on */
 
 #endif

@@ -41,6 +41,11 @@ const fl_command fl_commands[] = {
      "times a net's convolutions, matrix products, sums over the ranks, or a training step; or "
      "measures rounding errors",
      true, fl_cli_bench},
+    {"study",
+     "CONFIG [--np 1,2,4] [--freeze none,head,config,until:LAYER,KEY=VALUE] [--steps N] [--mode "
+     "strong|weak] [--hosts FILE|virtual[:NAME]] [--repeat N] [--run-dir DIR] [--gnuplot]",
+     "runs a grid of rank counts and freeze rules; tables, plots and a CSV of what they cost",
+     false, fl_cli_study},
     {"ls", "", "the configs that come with Frostline", false, fl_cli_ls},
     {"cp", "NAME FILE", "copies one of them, to start from", false, fl_cli_cp},
     {"info", "", "version, libraries, kernels and formats of this build", false, fl_cli_info},

@@ -88,7 +88,7 @@ static bool any_finite(int n, const double *v) {
     return false;
 }
 
-static void begin_figure(fl_text *out, const char *caption, const char *note) {
+void fl_page_figure(fl_text *out, const char *caption, const char *note) {
     fl_text_add(out, "<figure>\n<figcaption>");
     fl_text_escape(out, caption);
     if (note) {
@@ -99,7 +99,7 @@ static void begin_figure(fl_text *out, const char *caption, const char *note) {
     fl_text_add(out, "</figcaption>\n");
 }
 
-static void end_figure(fl_text *out) {
+void fl_page_figure_end(fl_text *out) {
     fl_text_add(out, "</figure>\n");
 }
 
@@ -123,9 +123,9 @@ static fl_chart chart_of(const curves *c, const char *title, const char *descrip
 
 static void put_chart(fl_text *out, const fl_chart *chart, const char *note) {
     if (!chart->n_series) return;
-    begin_figure(out, chart->title, note);
+    fl_page_figure(out, chart->title, note);
     fl_svg_lines(out, chart);
-    end_figure(out);
+    fl_page_figure_end(out);
 }
 
 static void put_loss(fl_text *out, const curves *c) {
@@ -194,9 +194,9 @@ static void put_time(fl_text *out, const fl_history *h) {
                     part,
                     color,
                     value};
-    begin_figure(out, bars.title, "rank 0; reduction: only the part that computing did not hide");
+    fl_page_figure(out, bars.title, "rank 0; reduction: only the part that computing did not hide");
     fl_svg_bars(out, &bars);
-    end_figure(out);
+    fl_page_figure_end(out);
     fl_free(value);
     fl_free(name);
     fl_free(text);

@@ -13,7 +13,7 @@ static const char *status_class(const char *status) {
     return "bad";
 }
 
-static void put_head(fl_text *out, const char *title) {
+void fl_page_head(fl_text *out, const char *title) {
     fl_text_add(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
@@ -37,7 +37,7 @@ static void put_header(fl_text *out, const fl_html_page *page, const char *title
     fl_text_add(out, "</p>\n</header>\n");
 }
 
-static void put_text(fl_text *out, const char *heading, const char *text) {
+void fl_page_text(fl_text *out, const char *heading, const char *text) {
     if (!text || !*text) return;
     fl_page_section(out, heading);
     fl_text_add(out,
@@ -49,15 +49,15 @@ static void put_text(fl_text *out, const char *heading, const char *text) {
     fl_page_section_end(out);
 }
 
-static void put_facts(fl_text *out, const fl_html_page *page) {
-    if (page->n_facts <= 0) return;
+void fl_page_facts(fl_text *out, int n, const char *const (*fact)[2]) {
+    if (n <= 0) return;
     fl_page_section(out, "Hardware and versions");
     fl_text_add(out, "<dl class=\"facts\">\n");
-    for (int i = 0; i < page->n_facts; i++) {
+    for (int i = 0; i < n; i++) {
         fl_text_add(out, "<dt>");
-        fl_text_escape(out, page->fact[i][0]);
+        fl_text_escape(out, fact[i][0]);
         fl_text_add(out, "</dt><dd>");
-        fl_text_escape(out, page->fact[i][1] ? page->fact[i][1] : "–");
+        fl_text_escape(out, fact[i][1] ? fact[i][1] : "–");
         fl_text_add(out, "</dd>\n");
     }
     fl_text_add(out, "</dl>\n");
@@ -66,7 +66,7 @@ static void put_facts(fl_text *out, const fl_html_page *page) {
 
 static void put_page(fl_text *out, const fl_html_page *page, const fl_history *h) {
     const char *title = page->title ? page->title : "run";
-    put_head(out, title);
+    fl_page_head(out, title);
     put_header(out, page, title);
     fl_text_add(out, "<main>\n");
     fl_page_section(out, "Result");
@@ -76,9 +76,9 @@ static void put_page(fl_text *out, const fl_html_page *page, const fl_history *h
     fl_page_ledger(out, h);
     fl_page_epochs(out, h);
     fl_page_confusion(out, page);
-    put_text(out, "Model", page->summary_text);
-    put_facts(out, page);
-    put_text(out, "Resolved config", page->config_text);
+    fl_page_text(out, "Model", page->summary_text);
+    fl_page_facts(out, page->n_facts, page->fact);
+    fl_page_text(out, "Resolved config", page->config_text);
     fl_text_add(out,
                 "</main>\n<footer>Made from metrics.jsonl in the folder of this run. This file "
                 "needs no network and runs no scripts.</footer>\n</body>\n</html>\n");

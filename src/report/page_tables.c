@@ -14,7 +14,7 @@ void fl_page_section_end(fl_text *out) {
     fl_text_add(out, "</section>\n");
 }
 
-static void begin_table(fl_text *out, const char *label, int n, const char *const *head) {
+void fl_page_table(fl_text *out, const char *label, int n, const char *const *head) {
     fl_text_add(out,
                 "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n"
                 "<table>\n<thead><tr>",
@@ -23,7 +23,7 @@ static void begin_table(fl_text *out, const char *label, int n, const char *cons
     fl_text_add(out, "</tr></thead>\n<tbody>\n");
 }
 
-static void end_table(fl_text *out) {
+void fl_page_table_end(fl_text *out) {
     fl_text_add(out, "</tbody>\n</table>\n</div>\n");
 }
 
@@ -92,12 +92,12 @@ void fl_page_ledger(fl_text *out, const fl_history *h) {
     fl_text_add(out, "<p>Bytes of gradient reduced in one epoch, as planned before the first step "
                      "and as counted by the reducer. Learning: parameters that may change; times "
                      "are means per epoch.</p>\n");
-    begin_table(out, "Communication ledger", (int)FL_COUNT(head), head);
+    fl_page_table(out, "Communication ledger", (int)FL_COUNT(head), head);
     for (int from = 0, to; from < h->n_epochs; from = to) {
         to = fl_history_alike(h, from);
         put_entry(out, h, from, to);
     }
-    end_table(out);
+    fl_page_table_end(out);
     fl_page_section_end(out);
 }
 
@@ -134,7 +134,7 @@ static void begin_epochs(fl_text *out, const fl_history *h) {
     for (int i = 0; i < METRICS; i++)
         if (has_metric(h, i)) head[n++] = metrics[i].head;
     for (size_t i = 0; i < FL_COUNT(last); i++) head[n++] = last[i];
-    begin_table(out, "Epochs", n, head);
+    fl_page_table(out, "Epochs", n, head);
 }
 
 static void put_epoch(fl_text *out, const fl_history *h, int k, bool best) {
@@ -157,7 +157,7 @@ void fl_page_epochs(fl_text *out, const fl_history *h) {
     begin_epochs(out, h);
     int best = fl_history_best(h);
     for (int i = 0; i < h->n_epochs; i++) put_epoch(out, h, i, i == best);
-    end_table(out);
+    fl_page_table_end(out);
     fl_text_add(out, "<p class=\"quiet\">★ the best epoch</p>\n");
     fl_page_section_end(out);
 }

@@ -1,0 +1,65 @@
+/* study.h: the parts of `frostline study`: the grid of points, and how one is run. */
+#ifndef FROSTLINE_CLI_STUDY_H
+#define FROSTLINE_CLI_STUDY_H
+
+#include "cli/cli.h"
+#include "frostline/study.h"
+
+typedef struct fl_study_conf { /* what the command line asks for */
+    const char *config;
+    int n_overrides;
+    const char *const *override;
+    int n_np, *np; /* ascending */
+    int n_rules;
+    char **rule;
+    int steps; /* 0: the config's epochs */
+    int repeat;
+    bool weak;
+    const char *hosts; /* NULL: this machine; a host file; virtual[:NAME] */
+    char *dir;
+    char *title, *config_text;
+    bool gnuplot;
+} fl_study_conf;
+
+/* "1,2,4" and "none,head,until:x" understood; a comma within brackets does not part. */
+fl_status fl_study_ranks(const char *text, fl_study_conf *c);
+void fl_study_rules(const char *text, fl_study_conf *c);
+void fl_study_conf_close(fl_study_conf *c);
+
+/* One point as a command: the overrides of `frostline train`. */
+typedef struct fl_study_point_conf {
+    int n;
+    char **override; /* owned; the user's own come first */
+    char *text;      /* the resolved config; owned */
+    uint64_t hash;   /* of all that decides what is measured, but for the ranks */
+    char *plan;      /* its plan as JSON; owned */
+} fl_study_point_conf;
+
+/* Proves that a point can be run as far as config and plan go. FL_ERR_CONFIG names what is wrong.
+ * Close on success alone. */
+fl_status fl_study_point_open(const fl_study_conf *c, const char *rule, int np,
+                              fl_study_point_conf *out);
+void fl_study_point_close(fl_study_point_conf *p);
+
+/* ---- what is left behind ---- */
+
+/* Why what is measured beyond some rank count is not what it seems, or NULL; caller frees. */
+char *fl_study_cores_warning(const fl_study_conf *c);
+/* study.csv, report.html and, if asked for, the gnuplot figure, from the grid's runs. */
+fl_status fl_study_leave(const fl_study_conf *c, const fl_study_runs *runs);
+
+/* ---- running ---- */
+
+/* From begin to end SIGINT, SIGTERM and SIGHUP are passed to what runs, as SIGTERM, and noted. */
+void fl_study_signals_begin(void);
+void fl_study_signals_end(void);
+bool fl_study_interrupted(void);
+
+bool fl_study_is_virtual(const char *hosts); /* "virtual", "virtual:NAME" */
+
+/* Runs `frostline train` with np ranks into run_dir, its output into a file; waits. *code: its exit
+ * code, 128 + n after signal n. FL_ERR_IO if mpirun or the cluster's script cannot be started. */
+fl_status fl_study_launch(const fl_study_conf *c, const fl_study_point_conf *p, int np,
+                          const char *run_dir, const char *log, int *code);
+
+#endif

@@ -1,0 +1,77 @@
+/* What a study leaves behind, and what it ran on. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/study.h"
+
+enum { MAX_FACTS = 24 };
+
+char *fl_study_cores_warning(const fl_study_conf *c) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int most = c->np[c->n_np - 1];
+    if (c->hosts || most <= cores) return NULL;
+    return fl_format("%d ranks share the %ld cores of this machine: what is measured beyond %ld "
+                     "ranks is not what as many cores would do",
+                     most, cores, cores);
+}
+
+static json_t *environment(const fl_study_conf *c, const fl_study_runs *runs) {
+    for (int i = 0; i < runs->n; i++) {
+        char *path = fl_format("%s/runs/%s/env.json", c->dir, runs->run[i].key);
+        json_t *o = json_load_file(path, 0, NULL);
+        fl_free(path);
+        if (o) return o;
+    }
+    return NULL;
+}
+
+static int collect_facts(const fl_study_conf *c, const json_t *env,
+                         const char *fact[MAX_FACTS][2]) {
+    const char *binding = getenv("OMPI_MCA_hwloc_base_binding_policy"), *key;
+    const json_t *value;
+    int n = 0;
+    fact[n][0] = "mode";
+    fact[n++][1] =
+        c->weak ? "weak: batch_size is that of a rank" : "strong: batch_size is that of all ranks";
+    fact[n][0] = "hosts";
+    fact[n++][1] = c->hosts ? c->hosts : "this machine";
+    fact[n][0] = "binding";
+    fact[n++][1] = binding ? binding : "mpirun's own";
+    json_object_foreach((json_t *)env, key, value) {
+        bool moves = strcmp(key, "ranks and nodes") == 0 || strcmp(key, "command") == 0;
+        if (!json_is_string(value) || moves || n == MAX_FACTS) continue;
+        fact[n][0] = key;
+        fact[n++][1] = json_string_value(value);
+    }
+    return n;
+}
+
+static const char *unfrozen_rule(const fl_study_conf *c) {
+    for (int i = 0; i < c->n_rules; i++)
+        if (strcmp(c->rule[i], "none") == 0) return c->rule[i];
+    return NULL;
+}
+
+fl_status fl_study_leave(const fl_study_conf *c, const fl_study_runs *runs) {
+    const char *fact[MAX_FACTS][2];
+    char *warning = fl_study_cores_warning(c);
+    json_t *env = environment(c, runs);
+    fl_study_page page = {.title = c->title,
+                          .command = fl_cli_command_line,
+                          .config_text = c->config_text,
+                          .warning = warning,
+                          .none = unfrozen_rule(c),
+                          .n_rules = c->n_rules,
+                          .n_np = c->n_np,
+                          .rule = (const char *const *)c->rule,
+                          .np = c->np,
+                          .n_facts = collect_facts(c, env, fact),
+                          .fact = (const char *const(*)[2])fact};
+    fl_status status = fl_study_write(c->dir, &page, runs);
+    if (status == FL_OK && c->gnuplot) status = fl_study_gnuplot(c->dir, &page, runs);
+    json_decref(env);
+    fl_free(warning);
+    return status;
+}

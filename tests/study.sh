@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# `frostline study`: the grid is run, what study.csv says stands in the runs' metrics.jsonl, and bytes are those planned;
+# a stopped study goes on and runs nothing twice; a point that fails is told, does not end the others, and is tried again;
+# mistakes are found before the first run; the report has every plot; gnuplot (where it is) takes the script.
+. "$(dirname "$0")/run.inc.sh"
+
+cat >net.yaml <<'YAML'
+name: tiny
+model:
+  input: [8, 8, 1]
+  layers:
+    - conv2d: {name: first, filters: 4, kernel_size: 3, padding: same, activation: relu}
+    - flatten: {}
+    - dense: {name: middle, units: 8, activation: relu}
+    - dense: {name: head, units: 3, activation: softmax}
+data: {format: synthetic, train: {rows: 24, classes: 3}, validation: {rows: 9, classes: 3}}
+train: {batch_size: 6}
+YAML
+column() { # CSV NAME ROW: the value; rules without commas
+    awk -F, -v name="$2" -v row="$3" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i } NR == row + 1 { print $at }' "$1"
+}
+value() { # FILE KEY: of a line of JSON, the first time
+    sed -n "s/.*\"$2\":\([^,}]*\).*/\1/p" "$1" | head -1
+}
+lines() { wc -l <"$1"; }
+equal() { # WHAT GOT WANTED
+    checks=$((checks + 1))
+    awk -v a="$2" -v b="$3" 'BEGIN { exit !(a != "" && b != "" && (a == b || (a - b) ^ 2 <= 1e-18 * b ^ 2)) }' ||
+        fail "$1: $2 instead of $3"
+}
+
+# ---- a grid, and where its figures come from ----
+
+expect 0 's/report.html' 'a study' frostline study net.yaml --np 2,1 --freeze none,head --steps 6 --run-dir s --gnuplot
+equal 'runs' "$(lines s/study.jsonl)" 4
+equal 'rows and a head' "$(lines s/study.csv)" 5
+row=0
+for rule in none head; do
+    for np in 1 2; do
+        row=$((row + 1))
+        key=$(grep "\"freeze\":\"$rule\",\"np\":$np," s/study.jsonl | sed 's/{"key":"\([^"]*\)".*/\1/')
+        metrics=s/runs/$key/metrics.jsonl
+        equal "$rule, $np: ranks" "$(column s/study.csv np $row)" "$np"
+        for figure in payload_bytes wire_bytes; do # 6 steps: an epoch of 4, then 2
+            sum=$(grep '"event":"epoch"' "$metrics" | sed "s/.*\"$figure\":\([0-9]*\).*/\1/" | awk '{ s += $1 } END { printf "%d", s }')
+            equal "$rule, $np: $figure" "$(column s/study.csv $figure $row)" "$(awk "BEGIN { printf \"%.17g\", $sum / 6 }")"
+            equal "$rule, $np: $figure, planned" "$(column s/study.csv predicted_$figure $row)" "$(column s/study.csv $figure $row)"
+        done
+        middle=$(grep '"event":"step"' "$metrics" | tail -n +2 | sed 's/.*"seconds":\([^,}]*\).*/\1/' | sort -g | sed -n 3p)
+        equal "$rule, $np: median step" "$(column s/study.csv step_seconds $row)" "$middle"
+        last=$(grep '"event":"epoch"' "$metrics" | tail -1 | sed 's/.*"val_accuracy":\([^,}]*\).*/\1/')
+        equal "$rule, $np: accuracy" "$(column s/study.csv accuracy $row)" "$last"
+        equal "$rule, $np: steps" "$(grep -c '"event":"step"' "$metrics")" 6
+    done
+done
+equal 'payload of the head' "$(column s/study.csv payload_bytes 3)" $((27 * 4))
+equal 'speed-up' "$(column s/study.csv speedup 2)" \
+    "$(awk "BEGIN { printf \"%.17g\", $(column s/study.csv step_seconds 1) / $(column s/study.csv step_seconds 2) }")"
+equal 'efficiency of one' "$(column s/study.csv efficiency 1)" 1
+for plot in 'Step time by phase' 'Bytes against frozen share' 'Speed-up' 'Efficiency' 'Exposed communication' \
+    'Accuracy against time' 'Accuracy against bytes'; do
+    checks=$((checks + 1))
+    grep -qF "<title>$plot</title>" s/report.html || fail "report.html lacks the plot '$plot'"
+done
+checks=$((checks + 1))
+! grep -qE 'no data|[^a-z]nan[^a-z]|https?://' s/report.html || fail 'report.html has an empty plot, a NaN, or a link'
+if command -v gnuplot >/dev/null; then
+    checks=$((checks + 1))
+    (cd s && gnuplot figure.gp) >"$work/out" 2>&1 && [ -s s/figure.pdf ] || fail 'gnuplot refuses figure.gp'
+fi
+
+# ---- weak: each rank its own batch ----
+
+expect 0 '' 'a weak study' frostline study net.yaml --np 1,2 --steps 2 --mode weak --run-dir weak 'freeze={until: first}'
+equal 'weak, 1 rank' "$(column weak/study.csv batch_size 1)" 6
+equal 'weak, 2 ranks' "$(column weak/study.csv batch_size 2)" 12
+
+# ---- going on: nothing is run twice, what was torn is run again ----
+
+cp s/study.jsonl before
+expect 0 '4 of 4 runs stood in' 'once more' frostline study net.yaml --np 1,2 --freeze none,head --steps 6 --run-dir s
+checks=$((checks + 1))
+cmp -s before s/study.jsonl || fail 'a study that was complete ran something'
+head -c -20 before >s/study.jsonl # as a crash leaves it
+expect 0 '3 of 4 runs stood in' 'after a crash' frostline study net.yaml --np 1,2 --freeze none,head --steps 6 --run-dir s
+expect 0 '4 of 8 runs stood in' 'more repeats' frostline study net.yaml --np 1,2 --freeze none,head --steps 6 --run-dir s --repeat 2
+equal 'runs of a point' "$(column s/study.csv runs 4)" 2
+expect 0 '' 'another length' frostline study net.yaml --np 1 --freeze none --steps 5 --run-dir s
+equal 'lines now, the torn one among them' "$(lines s/study.jsonl)" 10
+
+# ---- stopped in the middle ----
+
+"$FROSTLINE" study net.yaml --np 1 --freeze none,head --steps 900000 --run-dir stopped >"$work/out" 2>&1 &
+study=$!
+for _ in $(seq 200); do # until the first run trains
+    compgen -G 'stopped/runs/*/metrics.jsonl' >/dev/null && break
+    sleep 0.05
+done
+kill -INT "$study"
+wait "$study"
+equal 'exit code of a stopped study' $? 75
+checks=$((checks + 1))
+grep -q 'stopped after [01] of 2 runs; the same command goes on' "$work/out" || fail 'it does not say that it was stopped'
+checks=$((checks + 1))
+[ -s stopped/report.html ] && [ -s stopped/study.csv ] || fail 'a stopped study leaves no report'
+
+# ---- a point that fails ----
+
+missing='data={format: idx, train: {images: missing.gz, labels: missing.gz}}'
+for try in 1 2; do # tried again, for it may have been the network
+    expect 3 '1 of 2 runs failed, the first with exit code 3: see bad/runs/' "a failing point, $try" \
+        frostline study net.yaml --np 1 --freeze "$missing,none" --steps 2 --run-dir bad
+    checks=$((checks + 1))
+    grep -q 'missing.gz' "$work/out" && grep -q 'missing.gz' bad/report.html || fail 'it is not said why it failed'
+    equal 'the other point' "$(tail -1 bad/study.csv | cut -d, -f2)" 1
+done
+equal 'lines: two of the one, one of the other' "$(lines bad/study.jsonl)" 3
+expect 5 'error: cannot start' 'no mpirun' env PATH=/nowhere "$FROSTLINE" study net.yaml --steps 2 --run-dir no
+
+# ---- mistakes are found before anything runs ----
+
+wrong() { # FRAGMENT option…
+    expect 2 "$1" "wrong: ${*:2}" frostline study net.yaml --run-dir wrong "${@:2}"
+}
+wrong "did you mean '--freeze'?" --freez none
+wrong "is no number of ranks" --np 1,two
+wrong "is no number of ranks" --np 0
+wrong "is no number of ranks" --np 1,
+wrong "knows no rule 'haed'; did you mean 'head'?" --freeze none,haed
+wrong "did you mean 'middle'?" --freeze none,until:midle
+wrong "option '--mode' cannot be 'wide'" --mode wide
+wrong "'--hosts': there is no file 'nowhere'" --hosts nowhere
+wrong "option '--steps' cannot be '0'" --steps 0
+wrong "unknown key 'epoch'" train.epoch=3
+expect 2 'leave it out' 'within mpirun' ranks 1 study net.yaml --run-dir wrong
+checks=$((checks + 1))
+[ ! -e wrong ] || fail 'a mistake leaves a folder'
+finish
