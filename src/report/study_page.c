@@ -54,7 +54,7 @@ static const column speed[] = {
     {"Of unfrozen", FL_STUDY_step_ratio, fl_text_percent},
     {"Accuracy", FL_STUDY_accuracy, three_digits},
 };
-static const column sizes[] = {
+static const column bytes[] = {
     {"Ranks", FL_STUDY_np, grouped},
     {"Batch", FL_STUDY_batch_size, grouped},
     {"Learning", FL_STUDY_trainable, grouped},
@@ -63,6 +63,9 @@ static const column sizes[] = {
     {"of unfrozen", FL_STUDY_payload_ratio, fl_text_percent},
     {"Wire, planned", FL_STUDY_predicted_wire_bytes, grouped},
     {"measured", FL_STUDY_wire_bytes, grouped},
+};
+static const column memory[] = {
+    {"Ranks", FL_STUDY_np, grouped},
     {"Node, planned", FL_STUDY_predicted_node_memory_bytes, fl_human_bytes},
     {"measured", FL_STUDY_node_memory_bytes, fl_human_bytes},
     {"of unfrozen", FL_STUDY_memory_ratio, fl_text_percent},
@@ -135,7 +138,8 @@ static void put_header(fl_text *out, const fl_study_page *page) {
 
 void fl_study_tables(fl_text *out, const fl_study_page *page, const fl_study_runs *points) {
     put_table(out, page, points, "Speed", (int)FL_COUNT(speed), speed);
-    put_table(out, page, points, "Bytes and memory", (int)FL_COUNT(sizes), sizes);
+    put_table(out, page, points, "Bytes", (int)FL_COUNT(bytes), bytes);
+    put_table(out, page, points, "Memory", (int)FL_COUNT(memory), memory);
     fl_text_add(out, "<p class=\"quiet\">Bytes are those of a step. Payload: gradients summed over "
                      "the ranks; wire: what one rank sends; node: memory of all its ranks, "
                      "shared pages once. Unfrozen: the same ranks with nothing frozen.</p>\n");
