@@ -109,7 +109,7 @@ static void check_ranks(const served *e, const fl_loader_conf *conf, const int64
 static void check_world(const fl_dataset *d, int size, int64_t batch, int64_t accumulation) {
     static served e[7];
     int64_t order[ROWS];
-    fl_loader_conf conf = {0, size, batch, accumulation, true, 9, 0};
+    fl_loader_conf conf = {0, size, batch, accumulation, true, 9, 0, 1};
     fl_sample_order(order, ROWS, true, 9, 4);
     for (conf.rank = 0; conf.rank < size; conf.rank++) {
         conf.prefetch = (conf.rank + (int)accumulation) % 3;
@@ -117,6 +117,50 @@ static void check_world(const fl_dataset *d, int size, int64_t batch, int64_t ac
         assert_int_equal(e[conf.rank].n, e[0].n);
     }
     check_ranks(e, &conf, order);
+}
+
+/* A loader with several parts brings what as many loaders with one would, one part after the other
+ * in each step. */
+static void check_parts(const fl_dataset *d, int64_t batch, int64_t accumulation) {
+    static served one[4], all;
+    const fl_loader_conf conf = {.size = 4, .batch_size = batch, .accumulation = accumulation};
+    for (int r = 0; r < 4; r++) {
+        fl_loader_conf c = conf;
+        c.rank = r;
+        run_rank(d, c, 1, &one[r]);
+    }
+    fl_loader_conf several = conf;
+    several.rank = 1;
+    several.parts = 3;
+    run_rank(d, several, 1, &all);
+    assert_int_equal(all.n, 3 * one[0].n);
+    int at[4] = {0};
+    for (int k = 0; k < all.n; k++) {
+        const fl_batch *b = &all.batch[k];
+        int r = 1 + b->nth, j = at[r]++;
+        assert_in_range(b->nth, 0, 2);
+        assert_int_equal(b->step, one[r].batch[j].step);
+        assert_int_equal(b->first, one[r].batch[j].first);
+        assert_int_equal(b->rows, one[r].batch[j].rows);
+        assert_int_equal(b->last, one[r].batch[j].last);
+        assert_memory_equal(all.sample + all.first_of[k], one[r].sample + one[r].first_of[j],
+                            (size_t)b->rows * sizeof(int64_t));
+        bool goes_on = k > 0 && all.batch[k - 1].step == b->step;
+        int before = goes_on ? all.batch[k - 1].nth + all.batch[k - 1].last : 0;
+        assert_int_equal(b->nth, before);
+    }
+}
+
+static void test_parts(void **state) {
+    (void)state;
+    char *yaml = fl_format("format: arrays, train: %s", write_arrays("a.safetensors", ROWS));
+    opened o = must_open(yaml, fl_shape1(2));
+    for (int64_t accumulation = 1; accumulation <= 3; accumulation++) {
+        check_parts(o.data->train, 8, accumulation);
+        check_parts(o.data->train, 10, accumulation);
+    }
+    close_set(&o);
+    fl_free(yaml);
 }
 
 static void test_every_sample_once(void **state) {
@@ -137,7 +181,7 @@ static void test_resume(void **state) {
     static served whole, tail;
     char *yaml = fl_format("format: arrays, train: %s", write_arrays("a.safetensors", ROWS));
     opened o = must_open(yaml, fl_shape1(2));
-    fl_loader_conf conf = {1, 2, 4, 2, true, 9, 2};
+    fl_loader_conf conf = {1, 2, 4, 2, true, 9, 2, 1};
     run_rank(o.data->train, conf, 0, &whole);
     for (int step = 0; step <= 6; step++) {
         run_rank(o.data->train, conf, step, &tail);
@@ -246,6 +290,7 @@ int main(void) {
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_every_sample_once),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_evaluation_in_order),
         cmocka_unit_test(test_synthetic_alone),

@@ -204,7 +204,7 @@ static void test_bad_image(void **state) {
     fl_free(all_rows(d, fl_shape3(6, 8, 3)));
     memset(bad, 1, sizeof bad);
     fl_dataset_drop(d, bad);
-    assert_int_equal(fl_loader_open(d, &(fl_loader_conf){0, 1, 1, 1, false, 0, 0}, &l),
+    assert_int_equal(fl_loader_open(d, &(fl_loader_conf){0, 1, 1, 1, false, 0, 0, 1}, &l),
                      FL_ERR_INPUT);
     close_set(&o);
     fl_free(yaml);

@@ -23,7 +23,8 @@ int fl_comm_size(const fl_comm *c);
 int fl_comm_node_rank(const fl_comm *c);
 int fl_comm_node_size(const fl_comm *c);
 int fl_comm_nodes(const fl_comm *c);
-const char *fl_comm_version(void); /* of the MPI library */
+int fl_comm_node(const fl_comm *c); /* this rank's, from 0, in the order of their first ranks */
+const char *fl_comm_version(void);  /* of the MPI library */
 
 /* Ends all ranks with this exit code; does not return. Not collective. */
 _Noreturn void fl_comm_abort(fl_comm *c, int code);
@@ -103,8 +104,9 @@ void fl_shared_close(fl_shared *s); /* collective; NULL is allowed */
 
 /* A vector on each rank. Those of a node lie in memory that its ranks share (as above), where each
  * rank adds its slice of all of them, without a copy; between nodes, the ranks with the same slice
- * sum it by MPI. Within a node the order of additions is that of fl_comm_sum_fixed. What is begun
- * must be begun in the same order on every rank, and waited for. */
+ * sum it by MPI. The order of additions is that of fl_comm_sum_fixed, over the ranks of each node
+ * and then over the nodes in the order of fl_comm_node. What is begun must be begun in the same
+ * order on every rank, and waited for. */
 typedef struct fl_window fl_window;
 
 /* Collective. n floats on each rank, zeroed, on pages of their own. FL_ERR_IO if there is no room.
@@ -123,7 +125,8 @@ int fl_window_parts(const fl_window *w);
  * Within a node nothing is rounded. Before the first sum; the same on every rank. */
 typedef enum fl_wire { FL_WIRE_FLOAT32, FL_WIRE_BFLOAT16, FL_WIRE_FLOAT16 } fl_wire;
 void fl_window_send_as(fl_window *w, fl_wire wire);
-bool fl_window_is_whole(const fl_window *w); /* all ranks share one memory: MPI has no part */
+bool fl_window_is_whole(const fl_window *w);  /* all ranks share one memory: MPI has no part */
+bool fl_window_is_shared(const fl_window *w); /* the ranks of this node do */
 /* The stretch of a span that this rank owns: every float of it has one owner. May be empty. */
 fl_span fl_window_owned(const fl_window *w, fl_span s);
 /* The stretch that is this rank's in its node: every float of it has one such rank in each node. */

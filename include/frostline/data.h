@@ -81,14 +81,15 @@ void fl_dataset_drop(fl_dataset *d, const uint8_t *bad);
 fl_status fl_data_read_image(const fl_data_conf *conf, fl_node *section, fl_shape input,
                              const char *path, float *x);
 
-typedef struct fl_batch { /* one rank's rows of a global micro-batch; owned by the loader, until its
+typedef struct fl_batch { /* one part's rows of a global micro-batch; owned by the loader, until its
                              next call */
     int64_t step_rows; /* rows of the whole step, over all ranks and micro-batches: the loss divides
                           by it */
     int64_t global_rows;   /* rows of this micro-batch over all ranks */
-    int64_t first;         /* position of this rank's first row in the micro-batch */
-    int rows;              /* of this rank; may be 0 */
-    bool last;             /* the last micro-batch of its step */
+    int nth;               /* of this rank's parts that it belongs to, from 0 */
+    int64_t first;         /* position of its first row in the micro-batch */
+    int rows;              /* may be 0 */
+    bool last;             /* the last micro-batch of its step and part */
     int64_t step;          /* within the epoch, from 0 */
     const float *x;        /* (rows, input), or NULL: fl_loader_skip_inputs */
     const int32_t *label;  /* (rows), or NULL */
@@ -107,13 +108,15 @@ typedef struct fl_loader_conf {
     bool training; /* shuffled (if the config says so) and augmented; else in order and plain */
     uint64_t seed;
     int prefetch; /* batches prepared ahead on a thread; 0: none, in the caller */
+    int parts;    /* of the `size` parts of a micro-batch, those from `rank` on; 0: 1 */
 } fl_loader_conf;
 
 typedef struct fl_loader fl_loader;
 
 /* Row r of global batch b is sample order[b * batch_size + r], order a function of (seed, epoch).
  * Each micro-batch is cut into `size` contiguous parts whose lengths differ by at most one. The
- * last, smaller batch is served too. */
+ * last, smaller batch is served too. A step brings all micro-batches of the first part, then those
+ * of the next. */
 fl_status fl_loader_open(const fl_dataset *d, const fl_loader_conf *conf, fl_loader **out);
 void fl_loader_close(fl_loader *l);
 int64_t fl_loader_steps(const fl_loader *l); /* steps of one epoch */

@@ -75,6 +75,8 @@ const fl_kernels *const *fl_kernels_all(void);
 /* Threads that OpenBLAS and the loops of the kernels may use in this process; OpenBLAS's version
  * text. */
 void fl_blas_set_threads(int n);
+/* From now on products by OpenBLAS have the same bits whatever number of threads was set before. */
+void fl_blas_same_bits(bool same);
 const char *fl_blas_version(void);
 
 #endif

@@ -53,6 +53,7 @@ typedef struct fl_layer_plan { /* what a layer needs for given options, input sh
     fl_param_spec param[FL_MAX_PARAMS];
     double flops, flops_dx, flops_dw; /* per row: forward, input gradient, weight gradient */
     unsigned dx_reads, dw_reads; /* FL_READS_…: what backward reads for input / weight gradients */
+    bool sums;                   /* while training it adds over all ranks (fl_layer_call.sum) */
     size_t saved_bytes; /* forward leaves this for backward (mask, statistics); asked for only if
                            training */
     size_t work_bytes;  /* scratch during one forward or backward call; a convolution (its fusion)

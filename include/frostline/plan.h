@@ -95,6 +95,8 @@ typedef struct fl_plan_conf {
     int np;             /* ranks */
     int64_t batch_size; /* global */
     int64_t accumulation;
+    int parts; /* that a micro-batch is cut into, each a call of its own; 0: one a rank */
+    int calls; /* the most of them that a rank has; 0: 1 */
     size_t bucket_bytes;
     int optimizer_slots;         /* floats of state per trainable parameter */
     const fl_kernels *kernels;   /* that will run it; NULL: the reference */

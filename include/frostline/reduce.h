@@ -10,9 +10,12 @@
 typedef struct fl_reduce_conf {
     int reducer; /* index into the registry */
     double bucket_mb;
-    int allreduce_dtype; /* fl_wire */
-    double timeout;      /* seconds, for fl_comm_watch; 0: none */
+    int allreduce_dtype;    /* fl_wire */
+    double timeout;         /* seconds, for fl_comm_watch; 0: none */
+    int reproducible;       /* fl_reproducible */
+    int64_t virtual_shards; /* a power of two */
 } fl_reduce_conf;
+typedef enum fl_reproducible { FL_REPRODUCIBLE_OFF, FL_REPRODUCIBLE_RANKS } fl_reproducible;
 extern const fl_field fl_reduce_fields[]; /* the config's `distributed` section */
 
 typedef struct fl_reduce fl_reduce;
@@ -32,7 +35,8 @@ struct fl_reduce_ops {
     const char *name, *help;
     /* NULL, or finds the reducer to be used instead; collective. The rest is then NULL. */
     fl_status (*choose)(fl_comm *c, int n, const fl_span *buckets, const fl_reduce_ops **out);
-    bool shards; /* each node updates its share of a bucket, not all of it */
+    bool by_rank; /* adds in the order of the ranks; else within nodes first */
+    bool shards;  /* each node updates its share of a bucket, not all of it */
     /* Work memory in floats that `begin` and `end` want for these buckets. */
     size_t (*work)(int ranks, int n, const fl_span *buckets);
     void (*begin)(fl_reduce *r, int bucket); /* its gradient on this rank is complete */
@@ -40,8 +44,23 @@ struct fl_reduce_ops {
 };
 const fl_reduce_ops *const *fl_reducers_all(void);
 
+/* Parts first … first + count - 1 of `of` that a micro-batch is cut into. */
+typedef struct fl_share {
+    int first, count, of;
+} fl_share;
+/* What this rank works on: one part of as many as there are ranks; or, `reproducible: ranks`, a
+ * block of the virtual shards, each for itself, whose gradients are added in one binary tree: 0 +
+ * 1, 2 + 3, …, then (0 + 1) + (2 + 3), … At n ranks, n a power of two, each has one subtree of as
+ * many shards; between two powers some have half as many. FL_ERR_CONFIG if a rank would have none.
+ * Not collective. */
+fl_status fl_reduce_share(const fl_comm *c, const fl_reduce_conf *conf, fl_share *out);
+/* Parts that a micro-batch is cut into at so many ranks, and the most that one of them has. */
+int fl_reduce_parts(const fl_reduce_conf *conf, int ranks);
+int fl_reduce_most_parts(const fl_reduce_conf *conf, int ranks);
+
 /* Collective. The gradients are borrowed; buckets are copied. FL_ERR_DISAGREE if the ranks do not
- * bring the same buckets. */
+ * bring the same buckets; FL_ERR_CONFIG if this reducer cannot keep the order of the shards here.
+ */
 fl_status fl_reduce_open(fl_comm *c, const fl_reduce_conf *conf, int n, const fl_span *buckets,
                          fl_window *gradients, fl_reduce **out);
 void fl_reduce_close(fl_reduce *r);
@@ -60,8 +79,10 @@ void fl_reduce_gather(fl_reduce *r, fl_window *v);
 /* Gives back the memory of what this rank's node does not own. It then reads as 0. */
 void fl_reduce_forget(const fl_reduce *r, fl_window *v);
 
-/* One step: each bucket is begun once, in the same order on every rank; then the end; then, once
- * the owners have updated them, the weights are published: they become the same on every rank. */
+/* One step: each bucket is begun once for each of this rank's parts, in their order, when its
+ * gradient from that part alone is complete, in the same order on every rank; then the end; then,
+ * once the owners have updated them, the weights are published: they become the same on every rank.
+ */
 void fl_reduce_begin(fl_reduce *r, int bucket);
 void fl_reduce_end(fl_reduce *r);
 void fl_reduce_publish(fl_reduce *r, fl_window *weights);

@@ -98,7 +98,8 @@ fl_status fl_experiment_open(fl_config *config, fl_experiment **out);
 fl_status fl_experiment_validate(fl_config *config);
 void fl_experiment_close(fl_experiment *x);
 
-/* The plan of a phase for np ranks; caller closes. */
+/* The plan of a phase for np ranks; caller closes. FL_ERR_CONFIG if these are more than there are
+ * virtual shards. */
 fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan **out);
 
 /* Fills in p->features for the sets of `d` (NULL: they cannot be read here, so their rows are

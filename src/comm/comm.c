@@ -66,6 +66,15 @@ static void split_node(fl_comm *c) {
     MPI_Comm_free(&whole);
 }
 
+/* By their first ranks. */
+static void number_nodes(fl_comm *c) {
+    int first = c->node_rank == 0, so_far = 0;
+    MPI_Scan(&first, &so_far, 1, MPI_INT, MPI_SUM, c->world);
+    c->node_number = so_far - 1;
+    MPI_Bcast(&c->node_number, 1, MPI_INT, 0, c->node);
+    MPI_Allreduce(&first, &c->nodes, 1, MPI_INT, MPI_SUM, c->world);
+}
+
 /* A duplicate keeps our messages apart from the host program's. */
 static void join(fl_comm *c) {
     MPI_Comm_dup(MPI_COMM_WORLD, &c->world);
@@ -75,8 +84,7 @@ static void join(fl_comm *c) {
     split_node(c);
     MPI_Comm_rank(c->node, &c->node_rank);
     MPI_Comm_size(c->node, &c->node_size);
-    int first = c->node_rank == 0;
-    MPI_Allreduce(&first, &c->nodes, 1, MPI_INT, MPI_SUM, c->world);
+    number_nodes(c);
     fl_set_die_hook(abort_all);
 }
 
@@ -144,6 +152,9 @@ int fl_comm_node_size(const fl_comm *c) {
 }
 int fl_comm_nodes(const fl_comm *c) {
     return c->nodes;
+}
+int fl_comm_node(const fl_comm *c) {
+    return c->node_number;
 }
 
 /* "Open MPI v4.1.4" of the paragraph that the library returns. */

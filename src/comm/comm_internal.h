@@ -12,7 +12,7 @@
 struct fl_comm {
     MPI_Comm world, node; /* our own duplicates; MPI_COMM_NULL without MPI */
     bool finalises;       /* fl_comm_open initialised MPI, so fl_comm_close ends it */
-    int rank, size, node_rank, node_size, nodes;
+    int rank, size, node_rank, node_size, nodes, node_number;
     fl_progress progress;
     fl_watchdog *watchdog; /* NULL: none */
     pthread_mutex_t lock;  /* for calls of MPI while there are couriers (courier.h) */

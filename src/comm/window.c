@@ -197,7 +197,8 @@ static void place(fl_window *w, size_t stride) {
     w->spins = w->peers <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
 }
 
-/* Each slice is summed between all nodes, so there are as many as the smallest has ranks. */
+/* Each slice is summed between all nodes, so there are as many as the smallest has ranks; and the
+ * nodes come in one order in all lanes, however the ranks lie on them. */
 static void join_lane(fl_window *w) {
     const fl_comm *c = w->comm;
     MPI_Comm ranks;
@@ -205,7 +206,7 @@ static void join_lane(fl_window *w) {
     w->whole = w->peers == c->size;
     if (w->whole) return;
     MPI_Allreduce(MPI_IN_PLACE, &w->lanes, 1, MPI_INT, MPI_MIN, c->world);
-    MPI_Comm_split(c->world, w->me < w->lanes ? w->me : MPI_UNDEFINED, c->rank, &ranks);
+    MPI_Comm_split(c->world, w->me < w->lanes ? w->me : MPI_UNDEFINED, c->node_number, &ranks);
     if (ranks == MPI_COMM_NULL) return;
     w->lane = fl_lane_open(ranks, MAX_OPEN);
     w->courier = fl_courier_open(w->comm, push_and_tell, w);
@@ -257,6 +258,9 @@ int fl_window_parts(const fl_window *w) {
 }
 bool fl_window_is_whole(const fl_window *w) {
     return w->whole;
+}
+bool fl_window_is_shared(const fl_window *w) {
+    return w->peers == w->comm->node_size;
 }
 
 void fl_window_forget(fl_window *w, fl_span s) {

@@ -47,15 +47,14 @@ static fl_status fill_row(fl_slot *s, fl_filling *f, int i, int64_t sample) {
     return f->inputs ? fill_input(s, f, i) : FL_OK;
 }
 
-static void describe(fl_slot *s, const fl_filling *f, const fl_cut *c, int64_t step,
-                     int64_t micro) {
+static void describe(fl_slot *s, const fl_filling *f, const fl_cut *c, int64_t step) {
     fl_free(s->message);
     s->message = NULL;
     s->batch = (fl_batch){.step_rows = c->step.hi - c->step.lo,
                           .global_rows = c->micro.hi - c->micro.lo,
                           .first = c->mine.lo - c->micro.lo,
                           .rows = (int)(c->mine.hi - c->mine.lo),
-                          .last = micro == fl_cutting_micros(&f->cutting, step) - 1,
+                          .last = c->micro.hi == c->step.hi,
                           .step = step,
                           .x = f->inputs ? s->x : NULL,
                           .label = s->label,
@@ -64,9 +63,12 @@ static void describe(fl_slot *s, const fl_filling *f, const fl_cut *c, int64_t s
                           .input = s->input};
 }
 
-void fl_slot_fill(fl_slot *s, fl_filling *f, int64_t step, int64_t micro) {
-    fl_cut c = fl_cutting_at(&f->cutting, step, micro);
-    describe(s, f, &c, step, micro);
+void fl_slot_fill(fl_slot *s, fl_filling *f, int64_t step, int64_t k) {
+    int64_t micros = fl_cutting_micros(&f->cutting, step);
+    int nth = (int)(k / micros);
+    fl_cut c = fl_cutting_at(&f->cutting, step, k % micros, nth);
+    describe(s, f, &c, step);
+    s->batch.nth = nth;
     fl_status status = FL_OK;
     for (int i = 0; i < s->batch.rows && status == FL_OK && !atomic_load(f->cancel); i++)
         status = fill_row(s, f, i, f->order[c.mine.lo + i]);

@@ -31,6 +31,7 @@ typedef struct fl_filling { /* what it takes to fill a slot */
 
 void fl_slot_open(fl_slot *s, const fl_dataset *d, int max_rows);
 void fl_slot_close(fl_slot *s);
-void fl_slot_fill(fl_slot *s, fl_filling *f, int64_t step, int64_t micro);
+/* With batch `k` of a step, from 0. */
+void fl_slot_fill(fl_slot *s, fl_filling *f, int64_t step, int64_t k);
 
 #endif

@@ -23,15 +23,19 @@ struct fl_loader {
     atomic_bool cancel;
 };
 
+static int64_t batches_of(const fl_cutting *c, int64_t step) {
+    return fl_cutting_micros(c, step) * c->parts;
+}
+
 /* Batches before step `s`: all steps but the last have the same number. */
 static int64_t batches_before(const fl_cutting *c, int64_t s) {
     int64_t steps = fl_cutting_steps(c);
-    if (s < steps) return s * fl_cutting_micros(c, 0);
-    return (steps - 1) * fl_cutting_micros(c, 0) + fl_cutting_micros(c, steps - 1);
+    if (s < steps) return s * batches_of(c, 0);
+    return (steps - 1) * batches_of(c, 0) + batches_of(c, steps - 1);
 }
 
 static void fill(fl_loader *l, int64_t k) {
-    int64_t per_step = fl_cutting_micros(&l->filling.cutting, 0);
+    int64_t per_step = batches_of(&l->filling.cutting, 0);
     fl_slot_fill(&l->slot[k % l->n_slots], &l->filling, k / per_step, k % per_step);
 }
 
@@ -88,10 +92,11 @@ static void halt(fl_loader *l) {
 static int most_rows(const fl_cutting *c) {
     int64_t most = 0, steps = fl_cutting_steps(c);
     for (int64_t s = 0; s<steps; s += steps> 1 ? steps - 1 : 1)
-        for (int64_t m = 0; m < fl_cutting_micros(c, s); m++) {
-            fl_range mine = fl_cutting_at(c, s, m).mine;
-            if (mine.hi - mine.lo > most) most = mine.hi - mine.lo;
-        }
+        for (int64_t m = 0; m < fl_cutting_micros(c, s); m++)
+            for (int nth = 0; nth < c->parts; nth++) {
+                fl_range mine = fl_cutting_at(c, s, m, nth).mine;
+                if (mine.hi - mine.lo > most) most = mine.hi - mine.lo;
+            }
     return (int)most;
 }
 
@@ -100,7 +105,8 @@ static void set_up(fl_loader *l, const fl_dataset *d, const fl_loader_conf *conf
     l->order = fl_alloc((size_t)d->rows * sizeof *l->order);
     l->filling = (fl_filling){
         .set = d,
-        .cutting = {d->rows, conf->batch_size, conf->accumulation, conf->rank, conf->size},
+        .cutting = {d->rows, conf->batch_size, conf->accumulation, conf->rank, conf->size,
+                    conf->parts ? conf->parts : 1},
         .order = l->order,
         .augment = conf->training,
         .variants = fl_dataset_inputs(d, conf->training) / d->rows,

@@ -38,9 +38,9 @@ int64_t fl_cutting_micros(const fl_cutting *c, int64_t step) {
     return min(c->accumulation, r.hi - r.lo);
 }
 
-fl_cut fl_cutting_at(const fl_cutting *c, int64_t step, int64_t micro) {
+fl_cut fl_cutting_at(const fl_cutting *c, int64_t step, int64_t micro, int nth) {
     fl_cut cut = {.step = step_at(c, step)};
     cut.micro = fl_range_part(cut.step, micro, fl_cutting_micros(c, step));
-    cut.mine = fl_range_part(cut.micro, c->rank, c->size);
+    cut.mine = fl_range_part(cut.micro, c->rank + nth, c->size);
     return cut;
 }

@@ -21,7 +21,8 @@ fl_range fl_range_part(fl_range r, int64_t i, int64_t parts);
 
 typedef struct fl_cutting { /* of an epoch into steps, micro-batches and ranks */
     int64_t rows, batch_size, accumulation;
-    int rank, size;
+    int rank, size; /* this rank has the parts from `rank` on, */
+    int parts;      /* so many of `size` */
 } fl_cutting;
 
 int64_t fl_cutting_steps(const fl_cutting *c);
@@ -31,6 +32,7 @@ typedef struct fl_cut { /* positions in the order of the epoch */
     fl_range step, micro, mine;
 } fl_cut;
 
-fl_cut fl_cutting_at(const fl_cutting *c, int64_t step, int64_t micro);
+/* Of this rank's nth part. */
+fl_cut fl_cutting_at(const fl_cutting *c, int64_t step, int64_t micro, int nth);
 
 #endif

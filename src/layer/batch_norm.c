@@ -55,9 +55,11 @@ static fl_param_spec spec(const char *name, int64_t n, fl_init init, bool buffer
 static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl_layer_plan *out) {
     int64_t n = fl_shape_channels(in[0]);
     double size = (double)fl_shape_size(in[0]);
-    (void)options, (void)n_in, (void)rows;
+    const conf *o = options;
+    (void)n_in, (void)rows;
     *out = (fl_layer_plan){
         .out = in[0],
+        .sums = o->statistics == STATISTICS_GLOBAL,
         .n_params = N_PARAMS,
         .param = {spec("weight", n, FL_INIT_ONES, false), spec("bias", n, FL_INIT_ZEROS, false),
                   spec("running_mean", n, FL_INIT_ZEROS, true),

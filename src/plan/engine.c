@@ -9,7 +9,6 @@ static void bind_params(const fl_engine *e, int l, fl_layer_call *c) {
         const fl_param *param = &e->p->model->param[layer->first_param + i];
         const fl_place *place = &e->p->place[layer->first_param + i];
         c->param[i] = param->value;
-        if (place->region == FL_REGION_STATE) c->buffer[i] = param->writable;
         if (place->region == FL_REGION_TRAINABLE) c->grad[i] = e->conf.gradients + place->span.off;
     }
 }
@@ -76,6 +75,15 @@ void fl_engine_close(fl_engine *e) {
     fl_free(e);
 }
 
+/* Where a rank has several parts of a batch the first alone moves the running statistics: what they
+ * come to is then the same wherever the others are worked through. */
+static void bind_buffers(const fl_engine *e, int l, bool moves, fl_layer_call *c) {
+    const fl_model_layer *layer = &e->p->model->layer[l];
+    for (int i = 0; i < layer->n_params; i++)
+        if (e->p->place[layer->first_param + i].region == FL_REGION_STATE)
+            c->buffer[i] = moves ? e->p->model->param[layer->first_param + i].writable : NULL;
+}
+
 void fl_engine_set_rows(fl_engine *e, int l, const fl_batch *b, bool training, int64_t epoch) {
     const fl_model_layer *layer = &e->p->model->layer[l];
     fl_layer_call *c = &e->forward[l];
@@ -83,6 +91,7 @@ void fl_engine_set_rows(fl_engine *e, int l, const fl_batch *b, bool training, i
     c->sample = b->sample;
     c->global_rows = b->global_rows;
     c->rng.epoch = (uint32_t)epoch;
+    bind_buffers(e, l, b->nth == 0, c);
     c->training = training && fl_layer_trains(layer);
     c->saved = training ? fl_engine_at(e, e->p->schedule->at[l].saved) : NULL;
     for (int i = 0; i < layer->n_in; i++)

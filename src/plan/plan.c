@@ -65,7 +65,9 @@ fl_status fl_plan_open(const fl_model *m, const fl_plan_conf *conf, fl_plan **ou
     p->model = m;
     p->conf = *conf;
     if (!conf->kernels) p->conf.kernels = &fl_kernels_reference;
-    p->rows = (int)parts(parts(conf->batch_size, conf->accumulation), conf->np);
+    if (!conf->parts) p->conf.parts = conf->np;
+    if (!conf->calls) p->conf.calls = 1;
+    p->rows = (int)parts(parts(conf->batch_size, conf->accumulation), p->conf.parts);
     p->layer = fl_alloc((size_t)m->n_layers * sizeof *p->layer);
     p->place = fl_alloc((size_t)m->n_params * sizeof *p->place);
     for (int l = 0; l < m->n_layers; l++) plan_layer(p, l);
@@ -167,8 +169,8 @@ char *fl_plan_text(const fl_plan *p) {
     fl_text_add(&t, "kernels %s (FROSTLINE_ISA sets them alike on all ranks)\n",
                 p->conf.kernels->name);
     for (int l = 0; l < p->model->n_layers; l++) add_algorithms(&t, p, l);
-    fl_text_add(&t, "batch %lld in %lld on %d ranks\n", (long long)p->conf.batch_size,
-                (long long)p->conf.accumulation, p->conf.np);
+    fl_text_add(&t, "batch %lld in %lld on %d ranks, in %d parts\n", (long long)p->conf.batch_size,
+                (long long)p->conf.accumulation, p->conf.np, p->conf.parts);
     return t.s;
 }
 

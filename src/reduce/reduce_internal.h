@@ -13,7 +13,11 @@ struct fl_reduce {
     fl_span *counted;     /* (n) */
     fl_window *gradients; /* borrowed */
     float *work;          /* ops->work floats */
-    uint64_t *ticket;     /* (n) of what is under way */
+    fl_share share;
+    int *done;        /* (n): parts of this step that a bucket has the gradient of */
+    float *partial;   /* (levels, floats): sums of subtrees that wait for their neighbours */
+    size_t floats;    /* that the buckets reach over */
+    uint64_t *ticket; /* (n) of what is under way */
 
     int begun;   /* buckets of this step so far */
     int *order;  /* (begun): as they came */
@@ -22,6 +26,12 @@ struct fl_reduce {
     uint64_t step_payload; /* bytes summed in this step */
     double started;        /* the first of this step's sums, by fl_clock; 0: not yet */
 };
+
+/* Adds the gradient of one part to those before it. True if it was the last: the bucket then holds
+ * the sum of all this rank's parts. */
+bool fl_parts_add(fl_reduce *r, int bucket);
+size_t fl_parts_work(const fl_share *s, size_t floats); /* floats of `partial` */
+size_t fl_parts_floats(int n, const fl_span *buckets);
 
 /* A bucket's span, entered in the ledger: call it where it really is summed, and only there. */
 fl_span fl_reduce_enter(fl_reduce *r, int bucket);

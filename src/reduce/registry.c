@@ -39,6 +39,16 @@ const fl_field fl_reduce_fields[] = {
      "Seconds that a rank waits for the others, or for data, before it ends the run with exit code "
      "7; 0: for ever.",
      NULL},
+    {"reproducible", FL_CHOICE, offsetof(fl_reduce_conf, reproducible), "off", 0, 0, "off|ranks",
+     "`ranks`: the same bits at any number of ranks and threads. Each micro-batch is cut into "
+     "`virtual_shards`, which are worked through one by one and summed in one fixed tree; wants "
+     "float32 between nodes, and no batch norm that trains on statistics of all ranks.",
+     NULL},
+    {"virtual_shards", FL_INT, offsetof(fl_reduce_conf, virtual_shards), "8", 1, 65536, NULL,
+     "Parts of a micro-batch under `reproducible: ranks`: a power of two, at least as many as "
+     "ranks, "
+     "at most as many as rows. Another number gives other bits.",
+     NULL},
     {.name = NULL},
 };
 
@@ -56,12 +66,17 @@ static fl_status check_same(fl_comm *c, int n, const fl_span *buckets) {
     return status;
 }
 
-size_t fl_reduce_work(int ranks, const fl_reduce_conf *conf, int n, const fl_span *buckets) {
-    const fl_reduce_ops *ops = reducers[conf->reducer];
+static size_t work_of(const fl_reduce_ops *ops, int ranks, int n, const fl_span *buckets) {
     return ops->work ? ops->work(ranks, n, buckets) : 0;
 }
 
-static void place(fl_reduce *r, const fl_reduce_conf *conf, const fl_span *buckets) {
+size_t fl_reduce_work(int ranks, const fl_reduce_conf *conf, int n, const fl_span *buckets) {
+    fl_share most = {.count = fl_reduce_most_parts(conf, ranks)};
+    return work_of(reducers[conf->reducer], ranks, n, buckets) +
+           fl_parts_work(&most, fl_parts_floats(n, buckets));
+}
+
+static void place(fl_reduce *r, const fl_span *buckets) {
     size_t n = (size_t)r->n;
     r->bucket = fl_alloc(n * sizeof *r->bucket);
     r->owned = fl_alloc(n * sizeof *r->owned);
@@ -69,13 +84,28 @@ static void place(fl_reduce *r, const fl_reduce_conf *conf, const fl_span *bucke
     r->ticket = fl_alloc(n * sizeof *r->ticket);
     r->order = fl_alloc(n * sizeof *r->order);
     r->given = fl_alloc(n * sizeof *r->given);
-    r->work =
-        fl_alloc(fl_reduce_work(fl_comm_size(r->comm), conf, r->n, buckets) * sizeof *r->work);
+    r->work = fl_alloc(work_of(r->ops, fl_comm_size(r->comm), r->n, buckets) * sizeof *r->work);
+    r->done = fl_alloc(n * sizeof *r->done);
+    r->floats = fl_parts_floats(r->n, buckets);
+    r->partial = fl_alloc_pages(fl_parts_work(&r->share, r->floats) * sizeof *r->partial);
     for (size_t i = 0; i < n; i++) {
         r->bucket[i] = buckets[i];
         r->counted[i] = fl_window_owned(r->gradients, buckets[i]);
         r->owned[i] = r->ops->shards ? r->counted[i] : fl_window_slice(r->gradients, buckets[i]);
     }
+}
+
+/* The tree of the shards is that of the ranks of each node and of the nodes: see fl_reduce_share.
+ */
+static fl_status check_order(const fl_reduce_conf *conf, const fl_window *gradients) {
+    bool by_rank = reducers[conf->reducer]->by_rank;
+    if (conf->reproducible == FL_REPRODUCIBLE_OFF || by_rank || fl_window_is_shared(gradients))
+        return FL_OK;
+    return fl_fail(
+        FL_ERR_CONFIG,
+        "'distributed.reproducible: ranks' with reducer '%s' wants the ranks of a node to "
+        "share memory, which they cannot here; set 'distributed.reducer: tree'",
+        reducers[conf->reducer]->name);
 }
 
 fl_status fl_reduce_open(fl_comm *c, const fl_reduce_conf *conf, int n, const fl_span *buckets,
@@ -84,9 +114,12 @@ fl_status fl_reduce_open(fl_comm *c, const fl_reduce_conf *conf, int n, const fl
     FL_TRY(check_same(c, n, buckets));
     const fl_reduce_ops *ops = reducers[conf->reducer];
     if (ops->choose) FL_TRY(ops->choose(c, n, buckets, &ops));
+    fl_share share;
+    FL_TRY(fl_comm_agree(c, check_order(conf, gradients)));
+    FL_TRY(fl_comm_agree(c, fl_reduce_share(c, conf, &share)));
     fl_reduce *r = fl_alloc(sizeof *r);
-    *r = (fl_reduce){.comm = c, .ops = ops, .n = n, .gradients = gradients};
-    place(r, conf, buckets);
+    *r = (fl_reduce){.comm = c, .ops = ops, .n = n, .gradients = gradients, .share = share};
+    place(r, buckets);
     fl_window_send_as(gradients, (fl_wire)conf->allreduce_dtype);
     *out = r;
     return FL_OK;
@@ -98,6 +131,8 @@ void fl_reduce_close(fl_reduce *r) {
     fl_free(r->owned);
     fl_free(r->counted);
     fl_free(r->work);
+    fl_free(r->done);
+    fl_free_pages(r->partial, fl_parts_work(&r->share, r->floats) * sizeof *r->partial);
     fl_free(r->ticket);
     fl_free(r->order);
     fl_free(r->given);
@@ -121,6 +156,7 @@ static void expose(fl_reduce *r, double from, double to) {
 void fl_reduce_begin(fl_reduce *r, int bucket) {
     FL_CHECK(bucket >= 0 && bucket < r->n && !r->given[bucket],
              "bucket %d of %d is begun twice, or is not there", bucket, r->n);
+    if (!fl_parts_add(r, bucket)) return;
     r->order[r->begun++] = bucket;
     r->given[bucket] = true;
     if (!r->ops->begin) return;

@@ -24,6 +24,7 @@ static void end(fl_reduce *r) {
 const fl_reduce_ops fl_reduce_tree = {
     .name = "tree",
     .help = "After backward, in one fixed order of additions: the same bits every run.",
+    .by_rank = true,
     .work = work,
     .end = end,
 };

@@ -160,6 +160,8 @@ static json_t *plan(const fl_plan *p) {
     set(o, "batch_size", json_integer(p->conf.batch_size));
     set(o, "gradient_accumulation_steps", json_integer(p->conf.accumulation));
     set(o, "rows_per_rank", json_integer(p->rows));
+    set(o, "parts", json_integer(p->conf.parts));
+    set(o, "calls_per_rank", json_integer(p->conf.calls));
     set(o, "parameters", parameters(&t, p));
     set_traffic(o, p);
     set(o, "flops", step_flops(&t));

@@ -183,11 +183,25 @@ static void add_traffic(fl_text *out, const fl_plan *p) {
                 bytes_text(fl_plan_wire_bytes(p, unfrozen), c));
 }
 
+/* Without shards a rank has one part; the line above says its rows. */
+static void add_shards(fl_text *out, const fl_plan *p) {
+    const fl_plan_conf *c = &p->conf;
+    if (c->parts == c->np && c->calls == 1) return;
+    fl_text_add(out,
+                "Reproducible at up to %d ranks: %d shards, %d of them one after the other on the "
+                "rank with most",
+                c->parts, c->parts, c->calls);
+    double balance = (double)c->calls * c->np / c->parts;
+    if (balance > 1) fl_text_add(out, ", %.3g times an even share", balance);
+    fl_text_add(out, "\n");
+}
+
 char *fl_plan_table(const fl_plan *p, int columns) {
     fl_text out = {0};
     fl_text_add(&out, "Plan for %d rank%s, global batch of %lld, %d row%s a rank and call\n",
                 p->conf.np, p->conf.np == 1 ? "" : "s", (long long)p->conf.batch_size, p->rows,
                 p->rows == 1 ? "" : "s");
+    add_shards(&out, p);
     add_layers(&out, p, columns);
     add_costs(&out, p);
     add_buckets(&out, p, columns);

@@ -3,7 +3,8 @@
 
 static double steps_rows(const fl_plan *p) {
     int64_t accumulation = p->conf.accumulation > 0 ? p->conf.accumulation : 1;
-    return (double)p->rows * (double)accumulation;
+    int calls = p->conf.calls > 0 ? p->conf.calls : 1;
+    return (double)p->rows * (double)accumulation * calls;
 }
 
 static void add_layer(const fl_plan *p, int i, fl_totals *t) {

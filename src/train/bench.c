@@ -11,6 +11,7 @@ typedef struct bench {
     fl_comm *c;
     const fl_experiment *x;
     fl_session *s;
+    fl_share share;
     int outputs;
     float *input, *target; /* of the largest micro-batch of this rank */
     int64_t *sample;
@@ -36,16 +37,17 @@ static void fill(bench *b) {
     }
 }
 
-/* What a loader would bring this rank of micro-batch i. */
-static fl_batch batch_of(const bench *b, int64_t i) {
+/* What a loader would bring of micro-batch i for this rank's nth part. */
+static fl_batch batch_of(const bench *b, int nth, int64_t i) {
     int64_t all = b->x->train.batch_size, micro_batches = b->x->train.accumulation;
     int64_t rows = cut(all, micro_batches, i + 1) - cut(all, micro_batches, i);
-    int64_t rank = fl_comm_rank(b->c), ranks = fl_comm_size(b->c), first = cut(rows, ranks, rank);
+    int64_t part = b->share.first + nth, first = cut(rows, b->share.of, part);
     return (fl_batch){
         .step_rows = all,
         .global_rows = rows,
+        .nth = nth,
         .first = first,
-        .rows = (int)(cut(rows, ranks, rank + 1) - first),
+        .rows = (int)(cut(rows, b->share.of, part + 1) - first),
         .last = i == micro_batches - 1,
         .x = b->input,
         .target = b->target,
@@ -54,8 +56,9 @@ static fl_batch batch_of(const bench *b, int64_t i) {
 }
 
 static void forward_backward(const bench *b, fl_score *score) {
-    for (int64_t i = 0; i < b->x->train.accumulation; i++) {
-        fl_batch batch = batch_of(b, i);
+    int64_t micro_batches = b->x->train.accumulation;
+    for (int64_t k = 0; k < b->share.count * micro_batches; k++) {
+        fl_batch batch = batch_of(b, (int)(k / micro_batches), k % micro_batches);
         const float *logits = fl_engine_forward(b->s->engine, &batch, true, 1);
         fl_loss_batch((fl_loss)b->x->train.loss, &batch, logits, b->outputs,
                       fl_engine_logits_gradient(b->s->engine), score);
@@ -115,7 +118,8 @@ static void measure_memory(const bench *b, fl_bench_result *out) {
 }
 
 static fl_status open_session(bench *b) {
-    fl_threads_choose(b->c);
+    fl_threads_choose(b->c, &b->x->reduce);
+    FL_TRY(fl_comm_agree(b->c, fl_reduce_share(b->c, &b->x->reduce, &b->share)));
     FL_TRY(fl_session_open(b->c, b->x, 0, &b->s));
     FL_TRY(fl_session_fill(b->s, NULL, true, NULL));
     return fl_session_start(b->s);
@@ -144,5 +148,6 @@ fl_status fl_bench_plan(const fl_experiment *x, int rows, fl_plan **out) {
     fl_experiment one = *x; /* borrows all that it holds */
     one.train.batch_size = rows;
     one.train.accumulation = 1;
+    one.reduce.reproducible = FL_REPRODUCIBLE_OFF;
     return fl_experiment_plan(&one, FL_PHASE_INFERENCE, 1, out);
 }

@@ -26,18 +26,13 @@ void fl_data_drop_unreadable(fl_comm *c, fl_dataset *d, const char *what) {
 
 enum { MAX_CONFUSION = 1000 }; /* classes beyond which no confusion matrix is kept */
 
-typedef struct tally {
-    fl_score score;
-    double unreadable;
-} tally;
-
 static void count_confusion(const fl_batch *b, const float *logits, int n, double *confusion) {
     for (int i = 0; confusion && i < b->rows; i++)
         confusion[(size_t)b->label[i] * (size_t)n +
                   (size_t)fl_argmax(logits + (size_t)i * (size_t)n, n)] += 1;
 }
 
-static void fill_result(const fl_experiment *x, const tally *all, const double *confusion, int n,
+static void fill_result(const fl_experiment *x, const fl_count *all, const double *confusion, int n,
                         fl_eval_result *out) {
     double rows = all->score.rows;
     bool classes = x->train.loss == FL_LOSS_CATEGORICAL;
@@ -54,15 +49,16 @@ static void fill_result(const fl_experiment *x, const tally *all, const double *
 }
 
 static fl_status score_batches(const fl_experiment *x, fl_engine *engine, fl_loader *loader, int n,
-                               double *confusion, tally *mine) {
+                               double *confusion, const fl_tally *mine) {
     fl_status status = FL_OK;
     fl_loader_start(loader, 1, 0);
     for (const fl_batch *b; (b = fl_loader_next(loader));) {
         const float *logits = fl_engine_forward(engine, b, false, 1);
-        fl_loss_batch((fl_loss)x->train.loss, b, logits, n, NULL, &mine->score);
+        fl_loss_batch((fl_loss)x->train.loss, b, logits, n, NULL,
+                      &fl_tally_at(mine, b->nth)->score);
         count_confusion(b, logits, n, confusion);
         if (b->status == FL_OK || status != FL_OK) continue;
-        mine->unreadable = 1;
+        fl_tally_at(mine, 0)->unreadable = 1;
         status = fl_fail_text(b->status, b->message);
     }
     return status;
@@ -71,13 +67,15 @@ static fl_status score_batches(const fl_experiment *x, fl_engine *engine, fl_loa
 fl_status fl_eval_set(fl_comm *c, const fl_experiment *x, fl_engine *engine, const fl_dataset *set,
                       fl_loader *loader, fl_eval_result *out) {
     int n = (int)fl_shape_size(x->model->layer[x->model->n_layers - 1].shape);
+    fl_tally tally;
+    FL_TRY(fl_comm_agree(c, fl_tally_open(c, &x->reduce, &tally)));
     bool matrix = x->train.loss == FL_LOSS_CATEGORICAL &&
                   fl_dataset_target(set) == FL_TARGET_CLASS && n <= MAX_CONFUSION;
     size_t cells = (size_t)n * (size_t)n;
     double *confusion = matrix ? fl_alloc(cells * sizeof(double)) : NULL;
-    tally all = {0};
-    fl_status status = score_batches(x, engine, loader, n, confusion, &all);
-    fl_comm_sum_double(c, (double *)&all, sizeof all / sizeof(double));
+    fl_status status = score_batches(x, engine, loader, n, confusion, &tally);
+    fl_count all = fl_tally_sum(&tally, c);
+    fl_tally_close(&tally);
     if (confusion) fl_comm_sum_double(c, confusion, cells);
     fill_result(x, &all, confusion, n, out);
     fl_free(confusion);

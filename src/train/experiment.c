@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "train/loss.h"
+#include "train/reproducible.h"
 #include "train/session.h"
 
 #define OFFSET(type, member) offsetof(type, member)
@@ -187,7 +188,7 @@ static void settle_kernels(fl_experiment *x) {
 }
 
 typedef struct parsed {
-    bool freeze, kernels, train, optim;
+    bool freeze, kernels, train, optim, reduce;
 } parsed;
 
 /* What was parsed well is built, so that the errors of all sections come together. */
@@ -199,7 +200,9 @@ static void build(fl_experiment *x, const parsed *ok) {
     if (ok->kernels) settle_kernels(x);
     if (ok->optim) resolve_rules(x);
     if (ok->train) fuse_loss(x);
-    if (x->freeze) fl_freeze_apply(x->freeze, 0, x->model);
+    if (!x->freeze) return;
+    fl_freeze_apply(x->freeze, 0, x->model);
+    if (ok->train && ok->reduce) fl_reproducible_check(x);
 }
 
 static void parse_all(fl_experiment *x) {
@@ -214,7 +217,7 @@ static void parse_all(fl_experiment *x) {
     parse_early_stopping(x);
     ok.optim = fl_optim_parse(fl_config_section(c, "optimizer"),
                               fl_config_section(c, "lr_scheduler"), &x->optim) == FL_OK;
-    parse(c, "distributed", fl_reduce_fields, &x->reduce);
+    ok.reduce = parse(c, "distributed", fl_reduce_fields, &x->reduce) == FL_OK;
     parse(c, "checkpoint", checkpoint_fields, &x->checkpoint);
     parse(c, "log", log_fields, &x->log);
     parse_best(x);

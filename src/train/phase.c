@@ -26,12 +26,20 @@ static void count_reducer(const fl_experiment *x, fl_plan *p) {
 fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan **out) {
     const fl_kernels *kernels;
     FL_TRY(fl_kernels_select(&kernels));
+    if (fl_reduce_parts(&x->reduce, np) < np)
+        return fl_fail(
+            FL_ERR_CONFIG,
+            "'distributed.virtual_shards: %lld' are fewer than %d ranks; start fewer, or "
+            "set it to a larger power of two (which gives other bits)",
+            (long long)x->reduce.virtual_shards, np);
     fl_plan_conf conf = {
         .kernels = kernels,
         .conv = x->conv,
         .np = np,
         .batch_size = x->train.batch_size,
         .accumulation = x->train.accumulation,
+        .parts = fl_reduce_parts(&x->reduce, np),
+        .calls = fl_reduce_most_parts(&x->reduce, np),
         .bucket_bytes = (size_t)(x->reduce.bucket_mb * 1048576.0),
         .optimizer_slots = x->optim.ops->slots,
         .batches = (FL_READ_AHEAD + 1) * (x->data.validation ? 2 : 1),

@@ -11,7 +11,7 @@ struct fl_predictor {
 static fl_status open_session(fl_comm *c, const fl_experiment *x, const char *weights,
                               fl_session **out) {
     const char *file = weights ? weights : x->model_conf.weights;
-    fl_threads_choose(c);
+    fl_threads_choose(c, &x->reduce);
     FL_TRY(fl_session_open(c, x, FL_PHASE_INFERENCE, out));
     FL_TRY(file ? fl_session_fill_all(*out, file) : fl_session_fill(*out, NULL, true, NULL));
     FL_TRY(fl_session_start(*out));
@@ -30,9 +30,12 @@ static fl_status open_set(fl_experiment *x, fl_data **data) {
 
 static fl_status open_loader(fl_comm *c, const fl_experiment *x, const fl_dataset *set,
                              fl_loader **out) {
+    fl_share share;
+    FL_TRY(fl_reduce_share(c, &x->reduce, &share));
     fl_loader_conf conf = {
-        .rank = fl_comm_rank(c),
-        .size = fl_comm_size(c),
+        .rank = share.first,
+        .size = share.of,
+        .parts = share.count,
         .batch_size = (x->train.batch_size + x->train.accumulation - 1) / x->train.accumulation,
         .accumulation = 1,
         .seed = (uint64_t)x->run.seed,

@@ -5,6 +5,7 @@
 #include "train/features.h"
 #include "train/loss.h"
 #include "train/session.h"
+#include "train/tally.h"
 
 typedef struct fl_position { /* everything that a checkpoint keeps beside weights and moments */
     int64_t epoch;           /* the epoch under way, from 1 */
@@ -38,6 +39,8 @@ typedef struct fl_run {
     bool finished;    /* the folder's run had ended already: nothing to do */
     fl_data *data;
     fl_loader *loader, *validation;
+    fl_share share; /* of each micro-batch: this rank's */
+    fl_tally tally; /* of a step */
     fl_session *s;
     fl_features kept, kept_validation; /* what crosses the frost line of s */
     fl_report *report;

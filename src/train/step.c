@@ -4,12 +4,6 @@
 
 #include "train/run.h"
 
-/* Summed over ranks once a step: what the log needs, and what all ranks must know to decide alike.
- */
-typedef struct control {
-    double loss, correct, top5, rows, unreadable, stop;
-} control;
-
 static const fl_batch *next_batch(fl_run *r) {
     double start = fl_clock();
     fl_comm_phase(r->c, "reading data", r->at.step + 1);
@@ -21,24 +15,28 @@ static const fl_batch *next_batch(fl_run *r) {
     return b;
 }
 
-static fl_status micro_batch(fl_run *r, const fl_batch *b, fl_score *score) {
+static fl_status micro_batch(fl_run *r, const fl_batch *b) {
     int outputs = (int)fl_shape_size(r->x->model->layer[r->x->model->n_layers - 1].shape);
     fl_comm_phase(r->c, "forward and backward", r->at.step + 1);
     const float *logits = fl_engine_forward(r->s->engine, b, true, r->at.epoch);
     fl_loss_batch((fl_loss)r->x->train.loss, b, logits, outputs,
-                  fl_engine_logits_gradient(r->s->engine), score);
+                  fl_engine_logits_gradient(r->s->engine), &fl_tally_at(&r->tally, b->nth)->score);
     fl_engine_backward(r->s->engine, b->last);
     return b->status == FL_OK ? FL_OK : fl_fail_text(b->status, b->message);
 }
 
-static fl_status forward_backward(fl_run *r, fl_score *score) {
+/* Part by part, and each of them micro-batch by micro-batch. */
+static fl_status forward_backward(fl_run *r) {
     fl_status status = FL_OK;
     for (bool last = false; !last;) {
         const fl_batch *b = next_batch(r);
-        fl_status one = micro_batch(r, b, score);
+        fl_status one = micro_batch(r, b);
         if (status == FL_OK) status = one;
-        last = b->last;
+        last = b->last && b->nth == r->share.count - 1;
     }
+    fl_count *mine = fl_tally_at(&r->tally, 0);
+    mine->unreadable = status != FL_OK;
+    mine->stop = fl_signals_stop();
     return status;
 }
 
@@ -87,13 +85,13 @@ static void update(fl_run *r) {
     take_ledger(r);
 }
 
-static void count_step(fl_run *r, const control *all) {
+static void count_step(fl_run *r, const fl_count *all) {
     r->at.step++;
     r->at.step_of_epoch++;
-    r->at.score.loss += all->loss;
-    r->at.score.correct += all->correct;
-    r->at.score.top5 += all->top5;
-    r->at.score.rows += all->rows;
+    r->at.score.loss += all->score.loss;
+    r->at.score.correct += all->score.correct;
+    r->at.score.top5 += all->score.top5;
+    r->at.score.rows += all->score.rows;
     r->stop = all->stop > 0;
 }
 
@@ -113,21 +111,18 @@ static void log_step(const fl_run *r, double loss, double rate, double seconds) 
 
 fl_status fl_run_step(fl_run *r) {
     double start = fl_clock(), rate = fl_run_learning_rate(r);
-    fl_score score = {0};
-    fl_status status = forward_backward(r, &score);
+    fl_status status = forward_backward(r);
     reduce(r);
-    control all = {score.loss, score.correct,   score.top5,
-                   score.rows, status != FL_OK, fl_signals_stop()};
-    fl_comm_sum_double(r->c, (double *)&all, sizeof all / sizeof(double));
+    fl_count all = fl_tally_sum(&r->tally, r->c);
     if (all.unreadable > 0) return fl_comm_agree(r->c, status);
-    if (!isfinite(all.loss))
+    if (!isfinite(all.score.loss))
         return fl_fail(
             FL_ERR_NONFINITE,
             "the loss is %f at epoch %lld, step %lld; the checkpoints before are untouched. "
             "Lower optimizer.learning_rate (now %g), set train.clip_grad_norm, or check the data",
-            all.loss, (long long)r->at.epoch, (long long)r->at.step + 1, rate);
+            all.score.loss, (long long)r->at.epoch, (long long)r->at.step + 1, rate);
     update(r);
     count_step(r, &all);
-    log_step(r, all.loss / all.rows, rate, fl_clock() - start);
+    log_step(r, all.score.loss / all.score.rows, rate, fl_clock() - start);
     return FL_OK;
 }

@@ -23,11 +23,12 @@ static int threads_of(int allowed, int online, int ranks) {
     return at_least_one(bound ? allowed : allowed / ranks);
 }
 
-void fl_threads_choose(fl_comm *c) {
+void fl_threads_choose(fl_comm *c, const fl_reduce_conf *conf) {
     int online = (int)sysconf(_SC_NPROCESSORS_ONLN), ranks = fl_comm_node_size(c),
         allowed = cores_allowed();
     int threads = threads_of(allowed, online, ranks);
     fl_blas_set_threads(threads);
+    fl_blas_same_bits(conf->reproducible == FL_REPRODUCIBLE_RANKS);
     if (threads > allowed || threads * ranks > online)
         fl_warn("%d rank%s of %d thread%s want more than the %d cores of this node (%d allowed to "
                 "rank 0); it works, but slower",

@@ -53,9 +53,12 @@ static fl_status open_data(fl_run *r) {
 
 static fl_status open_loaders(fl_run *r) {
     const fl_experiment *x = r->x;
+    FL_TRY(fl_reduce_share(r->c, &x->reduce, &r->share));
+    FL_TRY(fl_tally_open(r->c, &x->reduce, &r->tally));
     fl_loader_conf conf = {
-        .rank = fl_comm_rank(r->c),
-        .size = fl_comm_size(r->c),
+        .rank = r->share.first,
+        .size = r->share.of,
+        .parts = r->share.count,
         .batch_size = x->train.batch_size,
         .accumulation = x->train.accumulation,
         .training = true,
@@ -215,6 +218,7 @@ static void close_run(fl_run *r) {
     fl_features_close(&r->kept);
     fl_features_close(&r->kept_validation);
     fl_session_close(r->s);
+    fl_tally_close(&r->tally);
     fl_loader_close(r->loader);
     fl_loader_close(r->validation);
     fl_data_close(r->data);
@@ -242,7 +246,7 @@ static fl_status run_until_end(fl_run *r) {
 }
 
 static fl_status run_all(fl_run *r) {
-    fl_threads_choose(r->c);
+    fl_threads_choose(r->c, &r->x->reduce);
     fl_comm_watch(r->c, r->x->reduce.timeout);
     fl_comm_phase(r->c, "preparing", 0);
     fl_status status = run_until_end(r);

@@ -1,6 +1,4 @@
 /* What the optimizer does to a session's memory, in whole stretches. */
-#include <math.h>
-
 #include "train/session.h"
 
 typedef struct pace { /* of one step */
@@ -57,20 +55,6 @@ void fl_session_forget_slots(const fl_session *s) {
 
 void fl_session_share_state(fl_session *s) {
     if (s->plan->n_state > 0) fl_comm_bcast(s->comm, s->state, s->plan->n_state * sizeof(float), 0);
-}
-
-static double sum_of_squares(const float *v, fl_span s) {
-    double sum = 0;
-    for (size_t i = s.off; i < s.off + s.len; i++) sum += (double)v[i] * v[i];
-    return sum;
-}
-
-double fl_session_gradient_norm(const fl_session *s) {
-    const fl_span *counted = fl_reduce_counted(s->reduce);
-    double sum = 0;
-    for (int b = 0; b < s->plan->n_buckets; b++) sum += sum_of_squares(s->gradients, counted[b]);
-    fl_comm_sum_double(s->comm, &sum, 1);
-    return sqrt(sum);
 }
 
 static bool all_finite(const float *v, size_t n) {
