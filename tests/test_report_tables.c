@@ -96,7 +96,11 @@ static fl_place places[] = {{FL_REGION_FROZEN, {0, 100}},      {FL_REGION_FROZEN
 static int bucket_layers[] = {2};
 static fl_bucket buckets[] = {{{0, 2410}, 2, 1, bucket_layers}};
 static const fl_plan plan = {.model = &model,
-                             .conf = {4, 64, 2, 1 << 20, 2, 0},
+                             .conf = {.np = 4,
+                                      .batch_size = 64,
+                                      .accumulation = 2,
+                                      .bucket_bytes = 1 << 20,
+                                      .optimizer_slots = 2},
                              .rows = 8,
                              .layer = plan_layers,
                              .place = places,

@@ -183,10 +183,10 @@ static void add_traffic(fl_text *out, const fl_plan *p) {
                 bytes_text(fl_plan_wire_bytes(p, unfrozen), c));
 }
 
-/* Without shards a rank has one part; the line above says its rows. */
+/* With as many parts as ranks each has one; the line above says its rows. */
 static void add_shards(fl_text *out, const fl_plan *p) {
     const fl_plan_conf *c = &p->conf;
-    if (c->parts == c->np && c->calls == 1) return;
+    if (c->parts <= c->np) return;
     fl_text_add(out,
                 "Reproducible at up to %d ranks: %d shards, %d of them one after the other on the "
                 "rank with most",
