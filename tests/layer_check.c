@@ -170,6 +170,7 @@ static fl_layer_call call_of(const trial *t, int first, int rows) {
                        .n_in = t->example->n_in,
                        .out_shape = t->plan.out,
                        .training = t->training,
+                       .then = t->then,
                        .rng = {.seed = 1, .stream = FL_STREAM_DROPOUT, .epoch = 2},
                        .sample = t->sample + first,
                        .salt = 4,
@@ -204,10 +205,10 @@ static float *prefilled(size_t n) {
     return v;
 }
 
-static float *take_added(float *v, size_t n) {
+static float *take_added(float *v, size_t n, bool fresh) {
     if (!v) return NULL;
     float *added = fl_alloc((n + 1) * sizeof *added);
-    for (size_t i = 0; i < n; i++) added[i] = v[i] - already_there(i);
+    for (size_t i = 0; i < n; i++) added[i] = v[i] - (fresh ? 0 : already_there(i));
     release(v);
     return added;
 }
@@ -217,6 +218,7 @@ static unsigned allowed_reads(const trial *t, const fl_layer_call *c) {
     if ((dx & FL_READS_TRAINING) && !t->training) dx = 0;
     for (int i = 0; i < TRIAL_INPUTS; i++) reads |= c->din[i] ? dx : 0;
     for (int i = 0; i < FL_MAX_PARAMS; i++) reads |= c->grad[i] ? t->plan.dw_reads : 0;
+    if (t->then != FL_ACT_LINEAR) reads |= t->ops->then_reads;
     return reads;
 }
 
@@ -232,7 +234,11 @@ static void poison(const trial *t, fl_layer_call *c) {
 
 static void ask_for(const trial *t, fl_layer_call *c) {
     for (int i = 0; i < c->n_in; i++)
-        if (t->wanted & WANT_DIN << i) c->din[i] = prefilled(c->rows * trial_in_size(t, i));
+        if (t->wanted & WANT_DIN << i) {
+            c->din[i] = prefilled(c->rows * trial_in_size(t, i));
+            c->fresh[i] = t->fresh;
+            if (t->fresh) memset(c->din[i], 0xff, c->rows * trial_in_size(t, i) * sizeof(float));
+        }
     for (int i = 0; i < t->plan.n_params; i++)
         if (trial_trains(t, i) && t->wanted & WANT_GRAD << i)
             c->grad[i] = prefilled(trial_param_size(t, i));
@@ -267,9 +273,9 @@ void trial_run(const trial *t, int first, int rows, outcome *o) {
     poison(t, &c);
     t->ops->backward(&c);
     for (int i = 0; i < TRIAL_INPUTS; i++)
-        o->din[i] = take_added(c.din[i], i < c.n_in ? rows * trial_in_size(t, i) : 0);
+        o->din[i] = take_added(c.din[i], i < c.n_in ? rows * trial_in_size(t, i) : 0, t->fresh);
     for (int i = 0; i < t->plan.n_params; i++)
-        o->grad[i] = take_added(c.grad[i], trial_param_size(t, i));
+        o->grad[i] = take_added(c.grad[i], trial_param_size(t, i), false);
     close_call(&c);
 }
 

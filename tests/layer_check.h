@@ -20,7 +20,9 @@ typedef struct trial {
     int64_t sample[TRIAL_ROWS];
     const fl_kernels *kernels;
     bool training;
-    unsigned wanted; /* WANT_DIN << i, WANT_GRAD << i */
+    unsigned wanted;    /* WANT_DIN << i, WANT_GRAD << i */
+    bool fresh;         /* din holds nothing: NaN until it is written */
+    fl_activation then; /* done along */
     int64_t global_rows;
     void (*sum)(void *context, double *v, size_t n);
     void *context;

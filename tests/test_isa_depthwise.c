@@ -35,6 +35,20 @@ static fl_conv random_geometry(void) {
     return g;
 }
 
+/* Written, the gradient of x is what would have been added to zeros. */
+static void check_written(const fl_depthwise *d, const fl_conv *g, int rows, const float *dy,
+                          const float *w, const float *before, const float *added) {
+    size_t n = x_size(g, rows);
+    float *dx = noise(n);
+    for (size_t i = 0; i < n; i++) dx[i] = NAN;
+    dx[n] = 12345;
+    d->backward_data(g, rows, dy, w, false, dx);
+    assert_true(dx[n] == 12345);
+    for (size_t i = 0; i < n; i++) dx[i] += before[i];
+    assert_near("dx, written", dx, added, n, 10);
+    fl_free(dx);
+}
+
 /* The gradients are added to what x and w hold. */
 static run run_depthwise(const fl_depthwise *d, const fl_conv *g, int rows, const float *x,
                          const float *w, const float *dy, const fl_epilogue *e) {
@@ -44,7 +58,8 @@ static run run_depthwise(const fl_depthwise *d, const fl_conv *g, int rows, cons
     r.y[ny] = r.dx[nx] = r.dw[nw] = work[n] = 12345;
     for (size_t i = 0; i < ny && !e->accumulate; i++) r.y[i] = NAN;
     d->forward(g, rows, x, w, e, r.y);
-    d->backward_data(g, rows, dy, w, r.dx);
+    d->backward_data(g, rows, dy, w, true, r.dx);
+    check_written(d, g, rows, dy, w, x, r.dx);
     d->backward_weights(g, rows, x, dy, r.dw, work);
     assert_true(r.y[ny] == 12345 && r.dx[nx] == 12345 && r.dw[nw] == 12345 && work[n] == 12345);
     fl_free(work);

@@ -111,8 +111,9 @@ static void activations_back(void **state) {
         reference->activate(f, rows, width, z, y);
         each->activate_back(f, rows, width, y, z, d1, NULL);
         each->activate_back(f, rows, width, y, z, d2, sum);
-        each->activate_add(f, rows, width, y, z, d, dx);
-        reference->activate_add(f, rows, width, y, z, d, dx0);
+        bool add = pick(0, 1);
+        each->activate_into(f, rows, width, y, z, d, add, dx);
+        reference->activate_into(f, rows, width, y, z, d, add, dx0);
         reference->activate_back(f, rows, width, y, z, d0, sum0);
         assert_close("d without its sum", d1, copy(d2, n), n, 0);
         assert_close("d", d2, d0, n, 10);
@@ -129,9 +130,10 @@ static void adding(void **state) {
         size_t n = i < 18 ? (size_t)pick(0, 100) : 100000 + (size_t)i;
         float *a = various(n, true), *b = various(n, true), *y = noise(n), *y0 = noise(n);
         y[n] = 12345;
-        each->add(n, a, b, y);
-        reference->add(n, a, b, y0);
-        each->add(n, a, b, a);
+        fl_activation f = (fl_activation)(i % 3);
+        each->add(f, n, a, b, y);
+        reference->add(f, n, a, b, y0);
+        each->add(f, n, a, b, a);
         assert_close("in place", a, copy(y, n), n, 0);
         assert_close("y", y, y0, n, 0);
         fl_free(b);
@@ -216,12 +218,12 @@ static void affine_back(void **state) {
         size_t n = c.rows * c.width;
         float *mean = noise(c.width), *slope = noise(c.width), *dx = various(n, false),
               *dx0 = copy(dx, n);
-        bool centred = pick(0, 1);
+        bool centred = pick(0, 1), add = pick(0, 1);
         const float *x = centred || c.a.f ? c.x : NULL;
         each->affine_back(&c.a, c.rows, c.width, x, c.dy, centred ? mean : NULL,
-                          centred ? slope : NULL, dx);
+                          centred ? slope : NULL, add, dx);
         reference->affine_back(&c.a, c.rows, c.width, x, c.dy, centred ? mean : NULL,
-                               centred ? slope : NULL, dx0);
+                               centred ? slope : NULL, add, dx0);
         assert_close("dx", dx, dx0, n, 20);
         close_affine(&c), fl_free(mean), fl_free(slope);
     }
@@ -295,9 +297,10 @@ static void check_max_pool(const fl_each *each, const fl_conv *g, int rows) {
     reference->max_pool(g, rows, x, y0, tap0);
     assert_memory_equal(tap, tap0, ny * bytes);
     assert_int_equal(tap[ny * bytes], 77);
+    bool add = pick(0, 1);
     float *dx = various(nx, false), *dx0 = copy(dx, nx);
-    each->max_pool_back(g, rows, dy, tap, dx);
-    reference->max_pool_back(g, rows, dy, tap, dx0);
+    each->max_pool_back(g, rows, dy, tap, add, dx);
+    reference->max_pool_back(g, rows, dy, tap, add, dx0);
     assert_close("plain", plain, copy(y, ny), ny, 0);
     assert_close("y", y, y0, ny, 0);
     assert_close("dx", dx, dx0, nx, 1);
@@ -335,13 +338,14 @@ static void average_pooling(void **state) {
     for (int i = 0; i < 40; i++) {
         fl_conv g = random_window();
         int rows = pick(0, 3);
+        bool add = pick(0, 1);
         size_t nx = (size_t)rows * g.h * g.w * g.ci, ny = (size_t)rows * g.oh * g.ow * g.ci;
         float *x = various(nx, true), *y = various(ny, true), *y0 = noise(ny), *dy = noise(ny);
         float *dx = various(nx, false), *dx0 = copy(dx, nx);
         each->avg_pool(&g, rows, x, y);
         reference->avg_pool(&g, rows, x, y0);
-        each->avg_pool_back(&g, rows, dy, dx);
-        reference->avg_pool_back(&g, rows, dy, dx0);
+        each->avg_pool_back(&g, rows, dy, add, dx);
+        reference->avg_pool_back(&g, rows, dy, add, dx0);
         assert_close("y", y, y0, ny, 10);
         assert_close("dx", dx, dx0, nx, 10);
         fl_free(x), fl_free(dy);

@@ -225,6 +225,63 @@ static void saving_changes_nothing(void **state) {
     for_each_trial(check_inference);
 }
 
+/* Input gradients that are written are those that are added. */
+static void check_fresh(trial *t) {
+    outcome added, written;
+    for (const fl_kernels *const *k = fl_kernels_all(); *k && t->ops->writes_din; k++) {
+        t->kernels = *k;
+        t->fresh = false;
+        trial_run(t, 0, TRIAL_ROWS, &added);
+        t->fresh = true;
+        trial_run(t, 0, TRIAL_ROWS, &written);
+        assert_same_gradients(t, &written, &added, TRIAL_ROWS, 1e-6);
+        outcome_close(&added), outcome_close(&written);
+    }
+}
+
+static void written_gradients_are_the_added_ones(void **state) {
+    (void)state;
+    for_each_trial(check_fresh);
+}
+
+/* Done along, an activation is what it is behind the layer: forward on the output, backward on the
+ * gradient that comes in. */
+static void check_then(trial *t, fl_activation f) {
+    const fl_each *each = &fl_each_reference;
+    size_t n = TRIAL_ROWS * trial_out_size(t);
+    outcome apart, along;
+    float *dout = t->dout, *masked = memcpy(fl_alloc(n * sizeof *dout), dout, n * sizeof *dout);
+    trial_run(t, 0, TRIAL_ROWS, &apart);
+    each->activate(f, 1, n, apart.out, apart.out);
+    each->activate_back(f, 1, n, apart.out, NULL, masked, NULL);
+    float *out = apart.out;
+    apart.out = NULL;
+    outcome_close(&apart);
+    t->dout = masked;
+    trial_run(t, 0, TRIAL_ROWS, &apart);
+    t->dout = dout;
+    t->then = f;
+    trial_run(t, 0, TRIAL_ROWS, &along);
+    t->then = FL_ACT_LINEAR;
+    assert_same(t, "out", along.out, out, n, 1e-6);
+    assert_same_gradients(t, &along, &apart, TRIAL_ROWS, 1e-5);
+    outcome_close(&apart), outcome_close(&along);
+    fl_free(masked), fl_free(out);
+}
+
+static void check_thens(trial *t) {
+    for (const fl_kernels *const *k = fl_kernels_all(); *k && t->ops->then_reads; k++) {
+        t->kernels = *k;
+        check_then(t, FL_ACT_RELU);
+        check_then(t, FL_ACT_RELU6);
+    }
+}
+
+static void an_activation_done_along_is_one_behind(void **state) {
+    (void)state;
+    for_each_trial(check_thens);
+}
+
 /* ---- rows ---- */
 
 static void check_split(trial *t) {
@@ -285,6 +342,8 @@ int main(void) {
         cmocka_unit_test(any_choice_of_gradients_gives_the_same),
         cmocka_unit_test(kernels_agree),
         cmocka_unit_test(saving_changes_nothing),
+        cmocka_unit_test(written_gradients_are_the_added_ones),
+        cmocka_unit_test(an_activation_done_along_is_one_behind),
         cmocka_unit_test(two_calls_are_one),
         cmocka_unit_test(no_rows_add_nothing),
     };

@@ -44,7 +44,7 @@ static void blocks_never_overlap(void **state) {
 
 /* ---- a net with a branch, a residual sum, batch norm and every kind of layer memory ---- */
 
-static const char net_text[] =
+static const char first_net[] =
     "model:\n"
     "  input: [6, 6, 2]\n"
     "  layers:\n"
@@ -60,6 +60,8 @@ static const char net_text[] =
     "    - dropout: {name: drop, rate: 0.3}\n"
     "    - dense: {name: d1, units: 5, activation: sigmoid}\n"
     "    - dense: {name: d2, units: 3}\n";
+
+static const char *net_text = first_net;
 
 typedef struct net {
     fl_config *config;
@@ -165,8 +167,7 @@ static double loss(net *n, const float *v, bool backward) {
     return sum;
 }
 
-static void whole_net_gradients(void **state) {
-    (void)state;
+static void check_differences(void) {
     net n;
     float v[ROWS * 3];
     fill(v, ROWS * 3, 6);
@@ -186,9 +187,112 @@ static void whole_net_gradients(void **state) {
     close_net(&n);
 }
 
+static void whole_net_gradients(void **state) {
+    (void)state;
+    check_differences();
+}
+
+/* A step's gradient is the sum over its micro-batches; the next step's begins anew. */
+static void micro_batches_add(void **state) {
+    (void)state;
+    net n;
+    float v[ROWS * 3], once[4096];
+    fill(v, ROWS * 3, 6);
+    open_net(&n, "{}", 100);
+    loss(&n, v, true);
+    size_t count = n.p->n_trainable;
+    assert_true(count <= FL_COUNT(once));
+    memcpy(once, n.gradients, count * sizeof(float));
+    for (int i = 0; i < 3; i++) {
+        loss(&n, v, false);
+        memcpy(fl_engine_logits_gradient(n.e), v, ROWS * 3 * sizeof(float));
+        fl_engine_backward(n.e, i == 2);
+    }
+    for (size_t i = 0; i < count; i++)
+        assert_true(fabsf(n.gradients[i] - 3 * once[i]) <= 1e-4f * (1 + fabsf(once[i])));
+    loss(&n, v, true);
+    assert_memory_equal(n.gradients, once, count * sizeof(float));
+    close_net(&n);
+}
+
 static const float *gradient_of(const net *n, int param) {
     fl_place place = n->p->place[param];
     return place.region == FL_REGION_TRAINABLE ? n->gradients + place.span.off : NULL;
+}
+
+/* ---- a tensor with many readers, one of them twice, behind layers that do their relu along ----
+ */
+
+static char *branches(const char *apart) { /* what stands between such a layer and its relu */
+    return fl_format("model:\n"
+                     "  input: [6, 6, 2]\n"
+                     "  layers:\n"
+                     "    - conv2d: {name: c1, filters: 4, kernel_size: 3, padding: same}\n"
+                     "    - batch_norm: {name: bn1}\n%s"
+                     "    - activation: {name: r1, activation: relu}\n"
+                     "    - conv2d: {name: c2, filters: 4, kernel_size: 3, padding: same}\n"
+                     "    - batch_norm: {name: bn2}\n"
+                     "    - add: {name: sum, inputs: [r1, bn2]}\n%s"
+                     "    - activation: {name: r2, activation: relu6}\n"
+                     "    - add: {name: twice, inputs: [r2, r2]}\n"
+                     "    - concat: {name: both, inputs: [twice, r1, r2, twice]}\n"
+                     "    - conv2d: {name: c3, filters: 8, kernel_size: 1, activation: relu}\n"
+                     "    - max_pool2d: {name: pool, pool_size: 2}\n"
+                     "    - flatten: {name: flat}\n"
+                     "    - dense: {name: d1, units: 8}\n"
+                     "    - dense: {name: d2, units: 3}\n",
+                     apart, apart);
+}
+
+static void branching_gradients(void **state) {
+    (void)state;
+    char *text = branches("");
+    net_text = text;
+    check_differences();
+    micro_batches_add(state);
+    net_text = first_net;
+    fl_free(text);
+}
+
+static void open_branches(net *n, const char *apart, const fl_kernels *k, const char *freeze) {
+    char *text = branches(apart);
+    net_text = text;
+    open_net_with(n, freeze, 100, k);
+    net_text = first_net;
+    fl_free(text);
+}
+
+static void assert_same_gradients(const net *a, const net *b) {
+    for (int i = 0; i < a->m->n_params; i++) {
+        const float *x = gradient_of(a, i), *y = gradient_of(b, i);
+        for (size_t k = 0; x && k < a->m->param[i].len; k++)
+            assert_true(fabsf(x[k] - y[k]) <= 1e-3f * (1 + fabsf(y[k])));
+    }
+}
+
+/* Whether batch norm and add do the relu behind them along, or a linear layer keeps them apart. */
+static void relu_along_is_relu_behind(void **state) {
+    (void)state;
+    const char *const masks[] = {"{}", "{layers: [bn1, c2]}", "{until: r1}", "{until: both}"};
+    const int fused[] = {2, 2, 1, 0};
+    float v[ROWS * 3];
+    fill(v, ROWS * 3, 6);
+    for (size_t i = 0; i < FL_COUNT(masks); i++)
+        for (const fl_kernels *const *k = fl_kernels_all(); *k; k++) {
+            net along, apart;
+            int count = 0;
+            open_branches(&along, "", *k, masks[i]);
+            open_branches(&apart, "    - activation: {activation: linear}\n", &fl_kernels_reference,
+                          masks[i]);
+            for (int l = 0; l < along.m->n_layers; l++) count += along.p->schedule->behind[l] >= 0;
+            assert_int_equal(count, fused[i]);
+            for (int l = 0; l < apart.m->n_layers; l++)
+                assert_int_equal(apart.p->schedule->behind[l], -1);
+            loss(&along, v, true);
+            loss(&apart, v, true);
+            assert_same_gradients(&along, &apart);
+            close_net(&along), close_net(&apart);
+        }
 }
 
 /* What trains gets the very same gradient whatever else is frozen: nothing that it needs was
@@ -306,29 +410,6 @@ static void buckets_are_ready_when_said(void **state) {
     close_net(&n);
 }
 
-/* A step's gradient is the sum over its micro-batches; the next step's begins anew. */
-static void micro_batches_add(void **state) {
-    (void)state;
-    net n;
-    float v[ROWS * 3], once[4096];
-    fill(v, ROWS * 3, 6);
-    open_net(&n, "{}", 100);
-    loss(&n, v, true);
-    size_t count = n.p->n_trainable;
-    assert_true(count <= FL_COUNT(once));
-    memcpy(once, n.gradients, count * sizeof(float));
-    for (int i = 0; i < 3; i++) {
-        loss(&n, v, false);
-        memcpy(fl_engine_logits_gradient(n.e), v, ROWS * 3 * sizeof(float));
-        fl_engine_backward(n.e, i == 2);
-    }
-    for (size_t i = 0; i < count; i++)
-        assert_true(fabsf(n.gradients[i] - 3 * once[i]) <= 1e-4f * (1 + fabsf(once[i])));
-    loss(&n, v, true);
-    assert_memory_equal(n.gradients, once, count * sizeof(float));
-    close_net(&n);
-}
-
 static void no_rows_no_gradient(void **state) {
     (void)state;
     net n;
@@ -395,6 +476,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_never_overlap),
         cmocka_unit_test(whole_net_gradients),
+        cmocka_unit_test(branching_gradients),
+        cmocka_unit_test(relu_along_is_relu_behind),
         cmocka_unit_test(freezing_changes_no_gradient),
         cmocka_unit_test(frozen_needs_less),
         cmocka_unit_test(pooling_takes_the_activation_along),

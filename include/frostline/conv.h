@@ -53,8 +53,9 @@ typedef struct fl_depthwise {
     bool (*fits)(const fl_conv *g, const fl_epilogue *e);
     void (*forward)(const fl_conv *g, int rows, const float *x, const float *w,
                     const fl_epilogue *e, float *y);
-    /* dx += */
-    void (*backward_data)(const fl_conv *g, int rows, const float *dy, const float *w, float *dx);
+    /* dx = or, if add, += */
+    void (*backward_data)(const fl_conv *g, int rows, const float *dy, const float *w, bool add,
+                          float *dx);
     size_t (*work)(const fl_conv *g, int rows); /* floats of scratch for weight gradients */
     /* dw += */
     void (*backward_weights)(const fl_conv *g, int rows, const float *x, const float *dy, float *dw,
@@ -154,9 +155,9 @@ void fl_epilogue_apply(const fl_epilogue *e, size_t rows, size_t n, float *y);
 void fl_kernels_conv_forward(const fl_kernels *k, const fl_conv_choice *c, const fl_conv *g,
                              int rows, const float *x, const float *w, const fl_epilogue *e,
                              float *y, float *work);
-/* dx += … ; dw += … */
+/* dx = or, if add, += … ; dw += … */
 void fl_kernels_conv_backward_data(const fl_kernels *k, const fl_conv_choice *c, const fl_conv *g,
-                                   int rows, const float *dy, const float *w, float *dx,
+                                   int rows, const float *dy, const float *w, bool add, float *dx,
                                    float *work);
 void fl_kernels_conv_backward_weights(const fl_kernels *k, const fl_conv_choice *c,
                                       const fl_conv *g, int rows, const float *x, const float *dy,
@@ -167,7 +168,7 @@ const char *fl_kernels_depthwise_name(const fl_kernels *k, const fl_conv *g);
 void fl_kernels_depthwise_forward(const fl_kernels *k, const fl_conv *g, int rows, const float *x,
                                   const float *w, const fl_epilogue *e, float *y);
 void fl_kernels_depthwise_backward_data(const fl_kernels *k, const fl_conv *g, int rows,
-                                        const float *dy, const float *w, float *dx);
+                                        const float *dy, const float *w, bool add, float *dx);
 size_t fl_kernels_depthwise_work(const fl_kernels *k, const fl_conv *g, int rows); /* floats */
 void fl_kernels_depthwise_backward_weights(const fl_kernels *k, const fl_conv *g, int rows,
                                            const float *x, const float *dy, float *dw, float *work);

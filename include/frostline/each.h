@@ -49,12 +49,12 @@ typedef struct fl_each {
      * fl_act_needs_input names is read. sum (channels), unless NULL: += the sum of d's rows. */
     void (*activate_back)(fl_activation f, size_t rows, size_t channels, const float *y,
                           const float *z, float *d, float *sum);
-    /* dx += the gradient in z; d stays as it is */
-    void (*activate_add)(fl_activation f, size_t rows, size_t channels, const float *y,
-                         const float *z, const float *d, float *dx);
+    /* dx = or, if add, += the gradient in z; d stays as it is */
+    void (*activate_into)(fl_activation f, size_t rows, size_t channels, const float *y,
+                          const float *z, const float *d, bool add, float *dx);
 
-    /* y = a + b; y may be either */
-    void (*add)(size_t n, const float *a, const float *b, float *y);
+    /* y = f(a + b), f linear, relu or relu6; y may be either */
+    void (*add)(fl_activation f, size_t n, const float *a, const float *b, float *y);
 
     /* mean (channels) of the rows, and squares: Σ (x - mean)² */
     void (*moments)(size_t rows, size_t channels, const float *x, double *mean, double *squares);
@@ -62,20 +62,22 @@ typedef struct fl_each {
     /* With d = dy f'(affine of x): sum = Σ d, product = Σ d (x - shift) */
     void (*affine_sums)(const fl_affine *a, size_t rows, size_t channels, const float *x,
                         const float *dy, double *sum, double *product);
-    /* dx += (d - mean - (x - shift) slope) scale; mean and slope (channels), or both NULL for zero
-     */
+    /* dx = or += (d - mean - (x - shift) slope) scale; mean and slope (channels), or both NULL for
+     * zero: then x is read only where f is not linear */
     void (*affine_back)(const fl_affine *a, size_t rows, size_t channels, const float *x,
-                        const float *dy, const float *mean, const float *slope, float *dx);
+                        const float *dy, const float *mean, const float *slope, bool add,
+                        float *dx);
 
     /* The largest of each window that has at least one pixel, (rows, oh, ow, ci), NaN being larger
      * than all; tap, unless NULL: which it was, ky * kw + kx, the first of equals, in integers of
      * fl_tap_bytes. */
     void (*max_pool)(const fl_conv *g, int rows, const float *x, float *y, void *tap);
-    void (*max_pool_back)(const fl_conv *g, int rows, const float *dy, const void *tap,
-                          float *dx); /* dx += */
+    void (*max_pool_back)(const fl_conv *g, int rows, const float *dy, const void *tap, bool add,
+                          float *dx); /* dx = or += */
     /* The mean of the pixels that each window has. */
     void (*avg_pool)(const fl_conv *g, int rows, const float *x, float *y);
-    void (*avg_pool_back)(const fl_conv *g, int rows, const float *dy, float *dx); /* dx += */
+    void (*avg_pool_back)(const fl_conv *g, int rows, const float *dy, bool add,
+                          float *dx); /* dx = or += */
 
     /* g = scale gradient + l2 w; m = keep_1 m + new_1 g; v = keep_2 v + new_2 g²;
      * w -= fade w + rate m / (√v unbias + epsilon); each number's result is the same wherever in

@@ -72,7 +72,12 @@ typedef struct fl_layer_call { /* one forward or backward call; everything is bo
     const float *param[FL_MAX_PARAMS];
     float *buffer[FL_MAX_PARAMS]; /* writable view of a buffer param when training, else NULL */
     float *din[FL_MAX_INPUTS];    /* backward adds to it; NULL: not wanted */
-    float *grad[FL_MAX_PARAMS];   /* likewise, as param; NULL: not wanted (frozen, or a buffer) */
+    /* Where ops->writes_din: din holds nothing yet, so it is written. Of equal inputs the first
+     * alone is, so a layer goes through them in order. */
+    bool fresh[FL_MAX_INPUTS];
+    fl_activation then; /* where ops->then_reads: relu or relu6 is done along, behind the layer's
+                           own work and, backward, before it */
+    float *grad[FL_MAX_PARAMS]; /* likewise, as param; NULL: not wanted (frozen, or a buffer) */
     bool first;  /* backward, where ops->writes_first: grad holds nothing yet, so it is written */
     float *dout; /* (rows, out_shape); backward may overwrite it */
     void *saved, *work;   /* saved: NULL where no backward call follows; a layer that is
@@ -124,7 +129,9 @@ typedef struct fl_layer_ops {
     const char *help;
     unsigned traits;
     int min_in, max_in;
-    bool writes_first; /* honours a call's `first`; others find their gradients cleared then */
+    bool writes_first;   /* honours a call's `first`; others find their gradients cleared then */
+    bool writes_din;     /* likewise `fresh` */
+    unsigned then_reads; /* honours `then`; what backward reads for it: FL_READS_INPUT or _OUTPUT */
     size_t conf_size;
     const fl_field *fields;
     /* Pure. rows: the most that a call will bring. False: out->error says why. */

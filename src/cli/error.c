@@ -93,7 +93,7 @@ static void run_pass(const trial *t, fl_pass pass, const char *name) {
     if (pass == FL_PASS_FORWARD)
         fl_kernels_conv_forward(t->k, &c, t->g, t->rows, t->x, t->w, &plain, t->out, work);
     else if (pass == FL_PASS_DX)
-        fl_kernels_conv_backward_data(t->k, &c, t->g, t->rows, t->dy, t->w, t->out, work);
+        fl_kernels_conv_backward_data(t->k, &c, t->g, t->rows, t->dy, t->w, true, t->out, work);
     else
         fl_kernels_conv_backward_weights(t->k, &c, t->g, t->rows, t->x, t->dy, t->out, work);
     fl_free_pages(work, bytes);

@@ -25,8 +25,8 @@ void fl_ref_depthwise_backward_weights(const fl_conv *g, int rows, const float *
 void fl_ref_activate(fl_activation f, size_t rows, size_t channels, const float *x, float *y);
 void fl_ref_activate_back(fl_activation f, size_t rows, size_t channels, const float *y,
                           const float *z, float *d, float *sum);
-void fl_ref_activate_add(fl_activation f, size_t rows, size_t channels, const float *y,
-                         const float *z, const float *d, float *dx);
+void fl_ref_activate_into(fl_activation f, size_t rows, size_t channels, const float *y,
+                          const float *z, const float *d, bool add, float *dx);
 
 size_t fl_im2col_work(const fl_conv *g, int rows);
 void fl_im2col_forward(const fl_conv *g, int rows, const float *x, const float *w, float *y,

@@ -96,11 +96,12 @@ void fl_ref_activate_back(fl_activation f, size_t rows, size_t channels, const f
     }
 }
 
-void fl_ref_activate_add(fl_activation f, size_t rows, size_t channels, const float *y,
-                         const float *z, const float *d, float *dx) {
+void fl_ref_activate_into(fl_activation f, size_t rows, size_t channels, const float *y,
+                          const float *z, const float *d, bool add, float *dx) {
     for (size_t r = 0; r < rows; r++) {
         size_t at = r * channels;
         double product = row_product(f, channels, y + at, d + at);
-        for (size_t i = at; i < at + channels; i++) dx[i] += gradient_at(f, i, y, z, d[i], product);
+        for (size_t i = at; i < at + channels; i++)
+            dx[i] = (add ? dx[i] : 0) + gradient_at(f, i, y, z, d[i], product);
     }
 }

@@ -6,8 +6,9 @@
 
 #include "kernel/parts.h"
 
-static void add(size_t n, const float *a, const float *b, float *y) {
+static void add(fl_activation f, size_t n, const float *a, const float *b, float *y) {
     for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+    fl_ref_activate(f, 1, n, y, y);
 }
 
 /* ---- the statistics of channels ---- */
@@ -51,12 +52,13 @@ static void affine_sums(const fl_affine *a, size_t rows, size_t channels, const 
 }
 
 static void affine_back(const fl_affine *a, size_t rows, size_t channels, const float *x,
-                        const float *dy, const float *mean, const float *slope, float *dx) {
+                        const float *dy, const float *mean, const float *slope, bool add,
+                        float *dx) {
     for (size_t i = 0; i < rows * channels; i++) {
         size_t c = i % channels;
         double d = affine_gradient(a, c, a->f || mean ? x[i] : 0, dy[i]);
         if (mean) d -= mean[c] + ((double)x[i] - a->shift[c]) * slope[c];
-        dx[i] += (float)(d * a->scale[c]);
+        dx[i] = (add ? dx[i] : 0) + (float)(d * a->scale[c]);
     }
 }
 
@@ -115,7 +117,13 @@ static void max_pool(const fl_conv *g, int rows, const float *x, float *y, void 
     }
 }
 
-static void max_pool_back(const fl_conv *g, int rows, const float *dy, const void *tap, float *dx) {
+static size_t input_size(const fl_conv *g, int rows) {
+    return (size_t)rows * g->h * g->w * g->ci;
+}
+
+static void max_pool_back(const fl_conv *g, int rows, const float *dy, const void *tap, bool add,
+                          float *dx) {
+    for (size_t i = 0; !add && i < input_size(g, rows); i++) dx[i] = 0;
     for (size_t i = 0; i < positions(g, rows) * g->ci; i++) {
         position p = position_of(g, i / g->ci);
         int t = get_tap(g, tap, i);
@@ -137,7 +145,8 @@ static void avg_pool(const fl_conv *g, int rows, const float *x, float *y) {
     }
 }
 
-static void avg_pool_back(const fl_conv *g, int rows, const float *dy, float *dx) {
+static void avg_pool_back(const fl_conv *g, int rows, const float *dy, bool add, float *dx) {
+    for (size_t i = 0; !add && i < input_size(g, rows); i++) dx[i] = 0;
     for (size_t i = 0; i < positions(g, rows) * g->ci; i++) {
         position p = position_of(g, i / g->ci);
         for (int ky = p.y.lo; ky < p.y.hi; ky++)
@@ -159,7 +168,7 @@ static void adam(const fl_adam_step *s, size_t n, float *w, const float *gradien
 const fl_each fl_each_reference = {
     .activate = fl_ref_activate,
     .activate_back = fl_ref_activate_back,
-    .activate_add = fl_ref_activate_add,
+    .activate_into = fl_ref_activate_into,
     .add = add,
     .moments = moments,
     .affine = affine,

@@ -1,6 +1,7 @@
 /* run.c: a layer's convolution, depthwise convolution or product: by the algorithm that was chosen
  * for it, or that fits, else by the plain functions of the kernels' table. */
 #include <math.h>
+#include <string.h>
 
 #include "frostline/conv.h"
 
@@ -29,11 +30,17 @@ void fl_kernels_conv_forward(const fl_kernels *k, const fl_conv_choice *c, const
     fl_epilogue_apply(e, (size_t)rows * g->oh * g->ow, (size_t)g->co, y);
 }
 
+static void clear_input(const fl_conv *g, int rows, float *dx) {
+    size_t n = (size_t)rows * g->h * g->w * g->ci;
+    if (n > 0) memset(dx, 0, n * sizeof *dx);
+}
+
 void fl_kernels_conv_backward_data(const fl_kernels *k, const fl_conv_choice *c, const fl_conv *g,
-                                   int rows, const float *dy, const float *w, float *dx,
+                                   int rows, const float *dy, const float *w, bool add, float *dx,
                                    float *work) {
     const fl_conv *h = &c->data_geometry;
     if (!c->data) {
+        if (!add) clear_input(g, rows, dx);
         k->conv_backward_data(g, rows, dy, w, dx, work);
         return;
     }
@@ -44,7 +51,7 @@ void fl_kernels_conv_backward_data(const fl_kernels *k, const fl_conv_choice *c,
     } else {
         c->data->pack(h, w, packed);
     }
-    c->data->run(h, rows, dy, packed, &adding, dx, scratch);
+    c->data->run(h, rows, dy, packed, add ? &adding : &plain, dx, scratch);
 }
 
 void fl_kernels_conv_backward_weights(const fl_kernels *k, const fl_conv_choice *c,
@@ -81,9 +88,13 @@ void fl_kernels_depthwise_forward(const fl_kernels *k, const fl_conv *g, int row
 }
 
 void fl_kernels_depthwise_backward_data(const fl_kernels *k, const fl_conv *g, int rows,
-                                        const float *dy, const float *w, float *dx) {
-    bool fast = has_depthwise(k, g, &plain);
-    (fast ? k->isa->depthwise->backward_data : k->depthwise_backward_data)(g, rows, dy, w, dx);
+                                        const float *dy, const float *w, bool add, float *dx) {
+    if (has_depthwise(k, g, &plain)) {
+        k->isa->depthwise->backward_data(g, rows, dy, w, add, dx);
+        return;
+    }
+    if (!add) clear_input(g, rows, dx);
+    k->depthwise_backward_data(g, rows, dy, w, dx);
 }
 
 size_t fl_kernels_depthwise_work(const fl_kernels *k, const fl_conv *g, int rows) {

@@ -32,7 +32,8 @@ static void backward(const fl_layer_call *c) {
     size_t n = fl_shape_channels(c->out_shape), rows = fl_call_out_size(c) / n;
     if (c->din[0])
         fl_kernels_each(c->kernels)
-            ->activate_add(o->activation, rows, n, c->out, c->in[0], c->dout, c->din[0]);
+            ->activate_into(o->activation, rows, n, c->out, c->in[0], c->dout, !c->fresh[0],
+                            c->din[0]);
 }
 
 static fl_fusion fusion(const void *options, fl_shape in) {
@@ -62,6 +63,7 @@ const fl_layer_ops fl_layer_activation_only = {
     .help = "A function applied to every element.",
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
     .conf_size = sizeof(conf),
     .fields = fields,
     .plan = plan,

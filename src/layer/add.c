@@ -18,14 +18,17 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
 static void forward(const fl_layer_call *c) {
     const fl_each *each = fl_kernels_each(c->kernels);
     size_t size = fl_call_out_size(c);
-    each->add(size, c->in[0], c->in[1], c->out);
-    for (int i = 2; i < c->n_in; i++) each->add(size, c->out, c->in[i], c->out);
+    for (int i = 1; i < c->n_in; i++)
+        each->add(i < c->n_in - 1 ? FL_ACT_LINEAR : c->then, size, i == 1 ? c->in[0] : c->out,
+                  c->in[i], c->out);
 }
 
 static void backward(const fl_layer_call *c) {
     const fl_each *each = fl_kernels_each(c->kernels);
     for (int i = 0; i < c->n_in; i++)
-        if (c->din[i]) each->add(fl_call_out_size(c), c->din[i], c->dout, c->din[i]);
+        if (c->din[i])
+            each->activate_into(c->then, 1, fl_call_out_size(c), c->out, NULL, c->dout,
+                                !c->fresh[i], c->din[i]);
 }
 
 static const fl_layer_example examples[] = {
@@ -41,6 +44,8 @@ const fl_layer_ops fl_layer_add = {
     .help = "The sum of its inputs.",
     .min_in = 2,
     .max_in = FL_MAX_INPUTS,
+    .writes_din = true,
+    .then_reads = FL_READS_OUTPUT,
     .fields = fields,
     .plan = plan,
     .forward = forward,

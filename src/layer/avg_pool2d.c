@@ -18,7 +18,8 @@ static void forward(const fl_layer_call *c) {
 
 static void backward(const fl_layer_call *c) {
     fl_conv g = fl_pool_of(c->conf, c->in_shape[0]);
-    if (c->din[0]) fl_kernels_each(c->kernels)->avg_pool_back(&g, c->rows, c->dout, c->din[0]);
+    if (c->din[0])
+        fl_kernels_each(c->kernels)->avg_pool_back(&g, c->rows, c->dout, !c->fresh[0], c->din[0]);
 }
 
 static const fl_layer_example examples[] = {
@@ -38,6 +39,7 @@ const fl_layer_ops fl_layer_avg_pool2d = {
     .help = "The mean of each window, padding left out.",
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
     .conf_size = sizeof(fl_pool),
     .fields = fl_pool_fields,
     .plan = plan,

@@ -133,7 +133,7 @@ static void set_running_scale(const fl_layer_call *c, size_t n, float *scale) {
 }
 
 static fl_affine affine_of(const fl_layer_call *c, const float *mean, const float *scale) {
-    return (fl_affine){.shift = mean, .scale = scale, .offset = c->param[BETA]};
+    return (fl_affine){.shift = mean, .scale = scale, .offset = c->param[BETA], .f = c->then};
 }
 
 static void normalise(const fl_layer_call *c, size_t n, const float *mean, const float *scale) {
@@ -184,7 +184,7 @@ static void add_input_gradient(const fl_layer_call *c, size_t n, saved s, scratc
         w.slope[i] = (float)(w.b[i] * s.inverse[i] / k);
     }
     fl_kernels_each(c->kernels)
-        ->affine_back(&a, lines(c), n, c->in[0], c->dout, w.mean, w.slope, c->din[0]);
+        ->affine_back(&a, lines(c), n, c->in[0], c->dout, w.mean, w.slope, !c->fresh[0], c->din[0]);
 }
 
 static void backward_training(const fl_layer_call *c, size_t n) {
@@ -210,7 +210,8 @@ static void backward_fixed(const fl_layer_call *c, size_t n) {
         for (size_t i = 0; i < n; i++) w.b[i] /= sqrt(c->param[VAR][i] + o->epsilon);
         add_gradients(c, n, w.a, w.b);
     }
-    if (c->din[0]) each->affine_back(&a, lines(c), n, NULL, c->dout, NULL, NULL, c->din[0]);
+    if (c->din[0])
+        each->affine_back(&a, lines(c), n, c->in[0], c->dout, NULL, NULL, !c->fresh[0], c->din[0]);
 }
 
 static void backward(const fl_layer_call *c) {
@@ -239,6 +240,8 @@ const fl_layer_ops fl_layer_batch_norm = {
     .traits = FL_LAYER_STATISTICS,
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
+    .then_reads = FL_READS_INPUT,
     .conf_size = sizeof(conf),
     .fields = fields,
     .plan = plan,

@@ -50,7 +50,10 @@ static void backward(const fl_layer_call *c) {
         const float *from = c->dout + r * all;
         for (int k = 0; k < c->n_in; k++) {
             size_t n = fl_shape_channels(c->in_shape[k]);
-            if (c->din[k]) fl_add_to(c->din[k] + r * n, from, n);
+            if (c->din[k] && c->fresh[k])
+                memcpy(c->din[k] + r * n, from, n * sizeof(float));
+            else if (c->din[k])
+                fl_add_to(c->din[k] + r * n, from, n);
             from += n;
         }
     }
@@ -69,6 +72,7 @@ const fl_layer_ops fl_layer_concat = {
     .help = "Its inputs' channels side by side.",
     .min_in = 2,
     .max_in = FL_MAX_INPUTS,
+    .writes_din = true,
     .fields = fields,
     .plan = plan,
     .forward = forward,

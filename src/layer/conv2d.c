@@ -82,7 +82,7 @@ static void backward(const fl_layer_call *c) {
                                          c->grad[0], c->work);
     if (c->din[0])
         fl_kernels_conv_backward_data(c->kernels, c->conv, &g, c->rows, c->dout, c->param[0],
-                                      c->din[0], c->work);
+                                      !c->fresh[0], c->din[0], c->work);
 }
 
 static fl_fusion fusion(const void *options, fl_shape in) {
@@ -125,6 +125,7 @@ const fl_layer_ops fl_layer_conv2d = {
     .help = "Convolution of an image with learnt filters.",
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
     .conf_size = sizeof(conf),
     .fields = fields,
     .plan = plan,

@@ -85,7 +85,7 @@ static void backward(const fl_layer_call *c) {
                                               c->grad[0], c->work);
     if (c->din[0])
         fl_kernels_depthwise_backward_data(c->kernels, &g, c->rows, c->dout, c->param[0],
-                                           c->din[0]);
+                                           !c->fresh[0], c->din[0]);
 }
 
 static fl_fusion fusion(const void *options, fl_shape in) {
@@ -119,6 +119,7 @@ const fl_layer_ops fl_layer_depthwise_conv2d = {
     .help = "Convolution of each channel with filters of its own.",
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
     .conf_size = sizeof(conf),
     .fields = fields,
     .plan = plan,

@@ -19,7 +19,8 @@ static void forward(const fl_layer_call *c) {
 
 static void backward(const fl_layer_call *c) {
     fl_conv g = fl_pool_whole(c->in_shape[0]);
-    if (c->din[0]) fl_kernels_each(c->kernels)->avg_pool_back(&g, c->rows, c->dout, c->din[0]);
+    if (c->din[0])
+        fl_kernels_each(c->kernels)->avg_pool_back(&g, c->rows, c->dout, !c->fresh[0], c->din[0]);
 }
 
 static const fl_layer_example examples[] = {
@@ -34,6 +35,7 @@ const fl_layer_ops fl_layer_global_avg_pool2d = {
     .help = "The mean of each channel over the whole image.",
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
     .fields = fields,
     .plan = plan,
     .forward = forward,

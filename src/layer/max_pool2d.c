@@ -22,7 +22,8 @@ static void forward(const fl_layer_call *c) {
 static void backward(const fl_layer_call *c) {
     fl_conv g = fl_pool_of(c->conf, c->in_shape[0]);
     if (c->din[0])
-        fl_kernels_each(c->kernels)->max_pool_back(&g, c->rows, c->dout, c->saved, c->din[0]);
+        fl_kernels_each(c->kernels)
+            ->max_pool_back(&g, c->rows, c->dout, c->saved, !c->fresh[0], c->din[0]);
 }
 
 static fl_fusion fusion(const void *options, fl_shape in) {
@@ -54,6 +55,7 @@ const fl_layer_ops fl_layer_max_pool2d = {
     .help = "The largest value of each window.",
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
     .conf_size = sizeof(fl_pool),
     .fields = fl_pool_fields,
     .plan = plan,

@@ -13,8 +13,10 @@ size_t fl_plan_choose(const fl_plan *p, int l, int rows, fl_conv_choice *out) {
     return fl_conv_choice_work(p->conf.kernels, &f.geometry, rows, out) * sizeof(float);
 }
 
-/* What a chain is to one of its layers; NULL: it is not in one. */
+/* What a chain, or the layer before it, is to a layer; NULL: it stands by itself. */
 static const char *in_chain(const struct fl_schedule *s, int layer) {
+    for (int l = 0; l < layer; l++)
+        if (s->behind[l] == layer) return "fused";
     for (int i = 0; i < s->n_chains; i++) {
         const fl_chain *c = &s->chain[i];
         if (c->head == layer) return c->algo ? c->algo->name : "depthwise";

@@ -30,13 +30,16 @@ static void bind_layer(fl_engine *e, int l) {
     const fl_model_layer *layer = &e->p->model->layer[l];
     const fl_layer_memory *at = &e->p->schedule->at[l];
     fl_layer_call *c = &e->forward[l];
+    int behind = e->p->schedule->behind[l];
+    const fl_layer_memory *result = &e->p->schedule->at[behind < 0 ? l : behind];
     *c = (fl_layer_call){
         .conf = layer->conf,
         .kernels = e->conf.kernels,
         .conv = &e->p->schedule->conv[l],
         .out_shape = layer->shape,
-        .out = fl_engine_at(e, at->out),
-        .dout = fl_engine_at(e, at->dout),
+        .out = fl_engine_at(e, result->out),
+        .dout = fl_engine_at(e, result->dout),
+        .then = behind < 0 ? FL_ACT_LINEAR : fl_model_fusion(e->p->model, behind).activation,
         .saved = fl_engine_at(e, at->saved),
         .work = fl_engine_at(e, at->forward_work),
         .rng = {.seed = e->conf.seed, .stream = FL_STREAM_DROPOUT},
@@ -122,16 +125,18 @@ float *fl_engine_logits_gradient(fl_engine *e) {
     return fl_engine_at(e, e->p->schedule->at[e->p->model->n_layers - 1].dout);
 }
 
-/* Gradients always add, so each one is cleared just before the first call that adds to it. */
-static void clear_gradients(const fl_engine *e, int l, int rows) {
+/* Gradients always add, so each one is cleared just before the first call that adds to it; a layer
+ * that can write rather than add is told so instead. */
+static void begin_gradients(const fl_engine *e, int l) {
     const fl_model_layer *layer = &e->p->model->layer[l];
+    fl_layer_call *c = &e->backward[l];
     for (int i = 0; i < layer->n_in; i++) {
         int from = layer->in[i];
-        if (from == FL_MODEL_INPUT || e->p->schedule->at[from].zeroed_by != l) continue;
-        float *gradient = fl_engine_at(e, e->p->schedule->at[from].dout);
-        if (gradient)
-            memset(gradient, 0,
-                   (size_t)rows * fl_shape_size(e->p->model->layer[from].shape) * sizeof(float));
+        bool first = from != FL_MODEL_INPUT && e->p->schedule->at[from].zeroed_by == l;
+        for (int k = 0; k < i; k++) first = first && layer->in[k] != from;
+        c->fresh[i] = first && layer->ops->writes_din;
+        if (first && !c->fresh[i] && c->din[i])
+            memset(c->din[i], 0, (size_t)c->rows * fl_shape_size(c->in_shape[i]) * sizeof(float));
     }
 }
 
@@ -168,7 +173,7 @@ static void run_backward(fl_engine *e, int l) {
     c->rng = f->rng;
     c->training = f->training;
     memcpy(c->in, f->in, sizeof c->in);
-    clear_gradients(e, l, c->rows);
+    begin_gradients(e, l);
     begin_parameters(e, l);
     take_activation_back(e, l);
     e->p->model->layer[l].ops->backward(c);

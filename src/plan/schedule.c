@@ -27,6 +27,7 @@ static int backward_tick(const builder *b, int l) {
 }
 
 int fl_schedule_output(const struct fl_schedule *s, int l) {
+    if (s->behind[l] >= 0) return s->behind[l];
     return s->chain_of[l] < 0 ? l : s->chain[s->chain_of[l]].tail;
 }
 
@@ -43,12 +44,22 @@ static void start_chain(builder *b, int head, bool *inside) {
     }
 }
 
+static void take_along(builder *b, int l, bool *inside) {
+    int r = b->s->behind[l] = fl_activation_behind(b->p, l);
+    if (r < 0) return;
+    inside[r] = true;
+    b->rank[r] = b->rank[l];
+}
+
 static void order_layer(builder *b, int l, bool *inside) {
     if (inside[l]) return;
     b->rank[l] = b->s->n;
     b->s->order[b->s->n++] = l;
     b->s->chain_of[l] = -1;
-    if (layer_of(b, l)->is_static) start_chain(b, l, inside);
+    if (layer_of(b, l)->is_static)
+        start_chain(b, l, inside);
+    else
+        take_along(b, l, inside);
 }
 
 static void order_layers(builder *b) {
@@ -78,7 +89,9 @@ static unsigned reads(const builder *b, int l) {
                     (need.weight_gradient ? layer->plan.dw_reads : 0);
     if (b->past_activation[l]) bits &= ~(unsigned)FL_READS_OUTPUT;
     if (b->s->handed[l] >= 0) bits |= FL_READS_OUTPUT;
-    return bits & FL_READS_TRAINING && !fl_layer_trains(layer) ? 0 : bits;
+    if (bits & FL_READS_TRAINING && !fl_layer_trains(layer)) bits = 0;
+    bool along = b->s->behind[l] >= 0 && layer->wants_gradient;
+    return along ? bits | layer->ops->then_reads : bits;
 }
 
 static void extend(int *tick, int to) {
@@ -91,8 +104,9 @@ static void find_readers(builder *b) {
     for (int k = 0; k < b->s->n; k++) {
         int l = b->s->order[k];
         const fl_model_layer *layer = layer_of(b, l);
-        extend(&b->last_reader[fl_schedule_output(b->s, l)], forward_tick(b, l));
-        if (reads(b, l) & FL_READS_OUTPUT) extend(&b->last_reader[l], backward_tick(b, l));
+        int out = fl_schedule_output(b->s, l);
+        extend(&b->last_reader[out], forward_tick(b, l));
+        if (reads(b, l) & FL_READS_OUTPUT) extend(&b->last_reader[out], backward_tick(b, l));
         for (int i = 0; i < layer->n_in; i++) {
             int from = layer->in[i];
             if (from == FL_MODEL_INPUT) continue;
@@ -130,7 +144,8 @@ static int gradient_begins(const builder *b, int l) {
 static void add_gradient_blocks(builder *b, int l, const fl_layer_plan *lp) {
     fl_layer_memory *at = &b->s->at[l];
     int forward = forward_tick(b, l), backward = backward_tick(b, l);
-    add_block(b, output_bytes(b, l), gradient_begins(b, l), backward, &at->dout);
+    int out = fl_schedule_output(b->s, l);
+    add_block(b, output_bytes(b, out), gradient_begins(b, out), backward, &b->s->at[out].dout);
     add_block(b, lp->saved_bytes, forward, backward, &at->saved);
     add_block(b, lp->work_bytes, backward, backward, &at->backward_work);
 }
@@ -164,7 +179,8 @@ static void add_static_blocks(builder *b, int l) {
 
 static void add_live_blocks(builder *b, int l) {
     fl_layer_plan lp = plan_again(b, l, b->p->rows);
-    add_block(b, output_bytes(b, l), forward_tick(b, l), b->last_reader[l], &b->s->at[l].out);
+    int out = fl_schedule_output(b->s, l);
+    add_block(b, output_bytes(b, out), forward_tick(b, l), b->last_reader[out], &b->s->at[out].out);
     add_block(b, lp.work_bytes, forward_tick(b, l), forward_tick(b, l), &b->s->at[l].forward_work);
     if (layer_of(b, l)->wants_gradient) add_gradient_blocks(b, l, &lp);
 }
@@ -178,6 +194,8 @@ fl_status fl_schedule_open(const fl_plan *p, struct fl_schedule **out) {
     s->chain_of = fl_alloc(n * sizeof *s->chain_of);
     s->conv = fl_alloc(n * sizeof *s->conv);
     s->handed = fl_alloc(n * sizeof *s->handed);
+    s->behind = fl_alloc(n * sizeof *s->behind);
+    for (size_t l = 0; l < n; l++) s->behind[l] = -1;
     s->segment = fl_alloc(n * sizeof *s->segment);
     s->segment_of = fl_alloc(n * sizeof *s->segment_of);
     s->whole = fl_alloc(n * sizeof *s->whole);
@@ -216,6 +234,7 @@ void fl_schedule_close(struct fl_schedule *s) {
     fl_free(s->chain_of);
     fl_free(s->conv);
     fl_free(s->handed);
+    fl_free(s->behind);
     fl_free(s->segment);
     fl_free(s->segment_of);
     fl_free(s->whole);

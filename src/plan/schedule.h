@@ -30,6 +30,7 @@ struct fl_schedule {
     fl_conv_choice *conv;    /* per layer: what runs a convolution that is in no chain */
     int *handed; /* live layer → the one whose activation it takes back along with its own work, or
                     -1 */
+    int *behind;          /* live layer → the relu behind it that it does along, or -1 */
     size_t packed_floats; /* of the chains' weights */
     size_t arena_bytes;
 };
@@ -47,6 +48,10 @@ int fl_schedule_rows(const fl_plan *p, int l);
  * may as well be applied to what was picked: the layer whose activation live layer l goes back
  * through in this way, or -1. That layer's output is then not needed again. */
 int fl_activation_before(const fl_plan *p, int l);
+
+/* The layer behind live layer l that is a relu and nobody else reads: l does it along, so that only
+ * its output is there; or -1. */
+int fl_activation_behind(const fl_plan *p, int l);
 
 /* Orders the layers and places their memory for p->rows rows; out is p's own schedule. FL_ERR_IO
  * if a size overflows. */

@@ -78,14 +78,14 @@ static void values_of(fl_activation f, int n, const float *x, float *y) {
 #undef CALL
 }
 
-static void gradients_of(fl_activation f, int n, const float *known, float *d) {
-#define CALL(f) gradients(f, false, n, known, d, d)
+static void gradients_of(fl_activation f, int n, const float *known, const float *d, float *to) {
+#define CALL(f) gradients(f, false, n, known, d, to)
     FOR_ACTIVATION(f, CALL)
 #undef CALL
 }
 
-static void add_gradients_of(fl_activation f, int n, const float *known, const float *d, float *dx){
-#define CALL(f) gradients(f, true, n, known, d, dx)
+static void add_gradients_of(fl_activation f, int n, const float *known, const float *d, float *to){
+#define CALL(f) gradients(f, true, n, known, d, to)
     FOR_ACTIVATION(f, CALL)
 #undef CALL
 }
@@ -160,15 +160,17 @@ void each_activate(fl_activation f, size_t rows, size_t channels, const float *x
     }
 }
 
-static void take_back(fl_activation f, size_t rows, size_t channels, const float *known, float *d) {
+static void take_back(fl_activation f, size_t rows, size_t channels, const float *known,
+                      const float *d, bool add, float *to) {
 #pragma omp parallel for schedule(static) if (rows * channels >= WORTH_THREADS)
     for (size_t i = 0; i < spans(f, rows, channels); i++) {
         int n;
         size_t at = span_of(f, i, rows, channels, &n);
+        const float *here = f == FL_ACT_LINEAR ? NULL : known + at;
         if (f == FL_ACT_SOFTMAX)
-            softmax_back(false, n, known + at, d + at, d + at);
+            softmax_back(add, n, here, d + at, to + at);
         else
-            gradients_of(f, n, known + at, d + at);
+            (add ? add_gradients_of : gradients_of)(f, n, here, d + at, to + at);
     }
 }
 
@@ -176,20 +178,11 @@ void each_activate_back(fl_activation f, size_t rows, size_t channels, const flo
                         const float *z, float *d, float *sum) {
     bool along = sum && (f == FL_ACT_LINEAR || f == FL_ACT_RELU || f == FL_ACT_RELU6);
     if (!along && f != FL_ACT_LINEAR)
-        take_back(f, rows, channels, fl_act_needs_input(f) ? z : y, d);
+        take_back(f, rows, channels, fl_act_needs_input(f) ? z : y, d, false, d);
     if (sum) columns_sum(along ? f : FL_ACT_LINEAR, rows, channels, y, d, sum);
 }
 
-void each_activate_add(fl_activation f, size_t rows, size_t channels, const float *y,
-                       const float *z, const float *d, float *dx) {
-    const float *known = fl_act_needs_input(f) ? z : y;
-#pragma omp parallel for schedule(static) if (rows * channels >= WORTH_THREADS)
-    for (size_t i = 0; i < spans(f, rows, channels); i++) {
-        int n;
-        size_t at = span_of(f, i, rows, channels, &n);
-        if (f == FL_ACT_SOFTMAX)
-            softmax_back(true, n, known + at, d + at, dx + at);
-        else
-            add_gradients_of(f, n, f == FL_ACT_LINEAR ? NULL : known + at, d + at, dx + at);
-    }
+void each_activate_into(fl_activation f, size_t rows, size_t channels, const float *y,
+                        const float *z, const float *d, bool add, float *dx) {
+    take_back(f, rows, channels, fl_act_needs_input(f) ? z : y, d, add, dx);
 }

@@ -32,7 +32,7 @@ INLINE void forward_strip(const int vectors, const bool whole, int n, int at, co
 
 /* centred: mean and slope are given. */
 INLINE void back_strip(const int vectors, const bool whole, int n, int at, const fl_activation f,
-                       const bool centred, const matrix *m) {
+                       const bool centred, const bool add, const matrix *m) {
     const fl_affine *a = m->a;
     vf shift[GROUP], scale[GROUP], start[GROUP], mean[GROUP], slope[GROUP];
 #pragma GCC unroll 4
@@ -52,8 +52,8 @@ INLINE void back_strip(const int vectors, const bool whole, int n, int at, const
             if (f || centred) x = get(whole, m->x + p + k * VW, n) - shift[k];
             if (f) d = relu_back(f, x * scale[k] + start[k], d);
             if (centred) d -= mean[k] + x * slope[k];
-            vf dx = get(whole, m->to + p + k * VW, n) + d * scale[k];
-            put(whole, m->to + p + k * VW, dx, n);
+            float *to = m->to + p + k * VW;
+            put(whole, to, add ? get(whole, to, n) + d * scale[k] : d * scale[k], n);
         }
 }
 
@@ -68,24 +68,19 @@ static void forward_relu(const matrix *m) {
 static void forward_relu6(const matrix *m) {
     FOR_STRIPS(m->channels, forward_strip, FL_ACT_RELU6, m);
 }
-static void back_linear(const matrix *m) {
-    FOR_STRIPS(m->channels, back_strip, FL_ACT_LINEAR, false, m);
-}
-static void back_relu(const matrix *m) {
-    FOR_STRIPS(m->channels, back_strip, FL_ACT_RELU, false, m);
-}
-static void back_relu6(const matrix *m) {
-    FOR_STRIPS(m->channels, back_strip, FL_ACT_RELU6, false, m);
-}
-static void centred_linear(const matrix *m) {
-    FOR_STRIPS(m->channels, back_strip, FL_ACT_LINEAR, true, m);
-}
-static void centred_relu(const matrix *m) {
-    FOR_STRIPS(m->channels, back_strip, FL_ACT_RELU, true, m);
-}
-static void centred_relu6(const matrix *m) {
-    FOR_STRIPS(m->channels, back_strip, FL_ACT_RELU6, true, m);
-}
+#define BACK(name, f, centred)                                                                     \
+    static void name##_add(const matrix *m) {                                                      \
+        FOR_STRIPS(m->channels, back_strip, f, centred, true, m);                                  \
+    }                                                                                              \
+    static void name##_put(const matrix *m) {                                                      \
+        FOR_STRIPS(m->channels, back_strip, f, centred, false, m);                                 \
+    }
+BACK(linear, FL_ACT_LINEAR, false)
+BACK(relu, FL_ACT_RELU, false)
+BACK(relu6, FL_ACT_RELU6, false)
+BACK(centred_linear, FL_ACT_LINEAR, true)
+BACK(centred_relu, FL_ACT_RELU, true)
+BACK(centred_relu6, FL_ACT_RELU6, true)
 
 static void run(const matrix *all, rows_run *f) {
     size_t step = rows_at_once(all->channels), blocks = (all->rows + step - 1) / step;
@@ -108,10 +103,13 @@ void each_affine(const fl_affine *a, size_t rows, size_t channels, const float *
 }
 
 void each_affine_back(const fl_affine *a, size_t rows, size_t channels, const float *x,
-                      const float *dy, const float *mean, const float *slope, float *dx) {
-    static rows_run *const by[2][3] = {{back_linear, back_relu, back_relu6},
-                                       {centred_linear, centred_relu, centred_relu6}};
+                      const float *dy, const float *mean, const float *slope, bool add, float *dx) {
+    static rows_run *const by[2][3][2] = {
+        {{linear_put, linear_add}, {relu_put, relu_add}, {relu6_put, relu6_add}},
+        {{centred_linear_put, centred_linear_add},
+         {centred_relu_put, centred_relu_add},
+         {centred_relu6_put, centred_relu6_add}}};
     matrix m = {.a = a, .rows = rows, .channels = channels, .x = x, .dy = dy, .to = dx};
     m.mean = mean, m.slope = slope;
-    run(&m, by[mean != NULL][a->f]);
+    run(&m, by[mean != NULL][a->f][add]);
 }

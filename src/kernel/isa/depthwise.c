@@ -149,14 +149,16 @@ static void forward(const fl_conv *g, int rows, const float *x, const float *w,
         run_row(&s, i / g->oh, (int)(i % g->oh), x, w, g->kw, e, y);
 }
 
-static void backward_data(const fl_conv *g, int rows, const float *dy, const float *w, float *dx) {
-    fl_epilogue add = {.pool = 1, .accumulate = true};
+static void backward_data(const fl_conv *g, int rows, const float *dy, const float *w, bool add,
+                          float *dx) {
+    fl_epilogue e = {.pool = 1, .accumulate = add};
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < (size_t)rows * g->h; i++)
         for (int phase = 0; phase < g->sw; phase++) {
             int y = (int)(i % g->h);
             fl_sweep s = fl_sweep_backward(g, y % g->sh, phase);
-            if (fl_sweep_taps(&s) > 0) run_row(&s, i / g->h, y / g->sh, dy, w, g->kw, &add, dx);
+            if (fl_sweep_taps(&s) > 0 || !add)
+                run_row(&s, i / g->h, y / g->sh, dy, w, g->kw, &e, dx);
         }
 }
 

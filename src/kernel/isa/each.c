@@ -47,19 +47,23 @@ static void adam(const fl_adam_step *step, size_t n, float *w, const float *grad
     }
 }
 
-static void add(size_t n, const float *a, const float *b, float *y) {
+static void add(fl_activation f, size_t n, const float *a, const float *b, float *y) {
+    vf low = splat(f ? 0 : -INFINITY), high = splat(f == FL_ACT_RELU6 ? 6 : INFINITY);
 #pragma omp parallel for schedule(static) if (n >= WORTH_THREADS)
     for (size_t from = 0; from < n; from += SPAN) {
         size_t i = from, end = min_size(n, from + SPAN);
-        for (; i + VW <= end; i += VW) store(y + i, load(a + i) + load(b + i));
-        for (; i < end; i++) y[i] = a[i] + b[i];
+        for (; i + VW <= end; i += VW)
+            store(y + i, vmin(high, vmax(low, load(a + i) + load(b + i)))); /* NaN: see vmin */
+        int n_left = (int)(end - i);
+        vf last = n_left ? load_some(a + i, n_left) + load_some(b + i, n_left) : (vf){0};
+        if (n_left) store_some(y + i, vmin(high, vmax(low, last)), n_left);
     }
 }
 
 const fl_each FL_ISA(fl_each_vector) = {
     .activate = each_activate,
     .activate_back = each_activate_back,
-    .activate_add = each_activate_add,
+    .activate_into = each_activate_into,
     .add = add,
     .moments = each_moments,
     .affine = each_affine,

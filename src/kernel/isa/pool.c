@@ -130,15 +130,33 @@ INLINE void max_back_strip(const int vectors, const bool whole, int n, int at, c
     }
 }
 
-void each_max_pool_back(const fl_conv *g, int rows, const float *dy, const void *tap, float *dx) {
-    size_t pixels = (size_t)g->oh * g->ow, size = pixels * g->ci;
+/* Lines of the image are cleared just before the first window that reaches them. */
+static int clear_lines(const fl_conv *g, int from, int to, float *image) {
+    size_t line = (size_t)g->w * g->ci;
+    if (to > from) memset(image + from * line, 0, (size_t)(to - from) * line * sizeof *image);
+    return max_int(from, to);
+}
+
+static void max_back_image(const fl_conv *g, size_t from, const float *dy, const void *tap,
+                           bool add, float *image) {
+    int cleared = add ? g->h : 0;
+    for (int oy = 0; oy < g->oh; oy++) {
+        fl_taps ty = fl_taps_y(g, oy);
+        cleared = clear_lines(g, cleared, ty.first + ty.hi, image);
+        for (int ox = 0; ox < g->ow; ox++, from += (size_t)g->ci) {
+            window w = window_at(g, oy, ox);
+            FOR_STRIPS(g->ci, max_back_strip, &w, from, dy, tap, image);
+        }
+    }
+    clear_lines(g, cleared, g->h, image);
+}
+
+void each_max_pool_back(const fl_conv *g, int rows, const float *dy, const void *tap, bool add,
+                        float *dx) {
+    size_t size = (size_t)g->oh * g->ow * g->ci;
 #pragma omp parallel for schedule(static) if (rows * size >= WORTH_THREADS)
     for (int r = 0; r < rows; r++)
-        for (size_t p = 0; p < pixels; p++) {
-            window w = window_at(g, (int)(p / g->ow), (int)(p % g->ow));
-            size_t at = r * size + p * g->ci;
-            FOR_STRIPS(g->ci, max_back_strip, &w, at, dy, tap, dx + r * image_size(g));
-        }
+        max_back_image(g, r * size, dy, tap, add, dx + r * image_size(g));
 }
 
 static float share(const window *w) { /* of a pixel in its window's mean */
@@ -189,13 +207,21 @@ INLINE void avg_back_strip(const int vectors, const bool whole, int n, int at, c
     }
 }
 
-void each_avg_pool_back(const fl_conv *g, int rows, const float *dy, float *dx) {
-    size_t pixels = (size_t)g->oh * g->ow, size = pixels * g->ci;
-#pragma omp parallel for schedule(static) if (rows * image_size(g) >= WORTH_THREADS)
-    for (int r = 0; r < rows; r++)
-        for (size_t p = 0; p < pixels; p++) {
-            window w = window_at(g, (int)(p / g->ow), (int)(p % g->ow));
-            FOR_STRIPS(g->ci, avg_back_strip, &w, dy + r * size + p * g->ci,
-                       dx + r * image_size(g));
+static void avg_back_image(const fl_conv *g, const float *dy, bool add, float *image) {
+    int cleared = add ? g->h : 0;
+    for (int oy = 0; oy < g->oh; oy++) {
+        fl_taps ty = fl_taps_y(g, oy);
+        cleared = clear_lines(g, cleared, ty.first + ty.hi, image);
+        for (int ox = 0; ox < g->ow; ox++, dy += g->ci) {
+            window w = window_at(g, oy, ox);
+            FOR_STRIPS(g->ci, avg_back_strip, &w, dy, image);
         }
+    }
+    clear_lines(g, cleared, g->h, image);
+}
+
+void each_avg_pool_back(const fl_conv *g, int rows, const float *dy, bool add, float *dx) {
+    size_t size = (size_t)g->oh * g->ow * g->ci;
+#pragma omp parallel for schedule(static) if (rows * image_size(g) >= WORTH_THREADS)
+    for (int r = 0; r < rows; r++) avg_back_image(g, dy + r * size, add, dx + r * image_size(g));
 }
