@@ -21,13 +21,16 @@ check() {
     unmoved "$name" "$frozen"
 }
 
-# In every epoch of comm.csv the bytes reduced are those of the plan, more than none, and no more than with nothing frozen.
+# In every line of comm.csv the bytes moved are those of the plan; in those of a rank's sum, more than none, and no more than
+# with nothing frozen.
 planned() {
     checks=$((checks + 1))
     awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
-        { n++; real = $at["payload_bytes"]
-          if (real != $at["planned_payload_bytes"] || real <= 0 || real > $at["unfrozen_payload_bytes"]) bad = 1 }
-        END { exit !(n > 0 && !bad) }' "$1/comm.csv" || fail "$1: reduced other bytes than planned"
+        $at["payload_bytes"] != $at["planned_payload_bytes"] { bad = 1 }
+        $at["bucket"] != "other" && $at["mpi_bytes"] != $at["planned_mpi_bytes"] { bad = 1 }
+        $at["bucket"] != "other" && $at["node_bytes"] != $at["planned_node_bytes"] { bad = 1 }
+        $at["bucket"] == "all" { n++; real = $at["payload_bytes"]; if (real <= 0 || real > $at["unfrozen_payload_bytes"]) bad = 1 }
+        END { exit !(n > 0 && !bad) }' "$1/comm.csv" || fail "$1: moved other bytes than planned"
 }
 
 unmoved() {
@@ -51,7 +54,9 @@ check 08_resuming 1 'base_.*' "${few[@]}"
 
 # The payload grows with each thaw of the schedule.
 checks=$((checks + 1))
-awk -F, 'NR > 1 { if ($3 <= last) bad = 1; last = $3 } END { exit bad }' 05_gradual_unfreezing/comm.csv ||
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    $at["rank"] == 0 && $at["bucket"] == "all" { if ($at["payload_bytes"] <= last) bad = 1; last = $at["payload_bytes"] }
+    END { exit bad }' 05_gradual_unfreezing/comm.csv ||
     fail 'gradual unfreezing: the payload does not grow'
 
 # None is forgotten here.

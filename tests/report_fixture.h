@@ -47,8 +47,47 @@ static inline void restore(FILE *stream, int saved) {
     close(saved);
 }
 
+/* Two ranks' accounts of one bucket, and of all. */
+static const fl_comm_row comm_rows[] = {
+    {.epoch = 1,
+     .step = 110,
+     .bucket = "0",
+     .calls = 110,
+     .payload_bytes = 3591000,
+     .planned_payload_bytes = 3591000,
+     .mpi_bytes = 3591000,
+     .link_bytes = NAN,
+     .seconds = 0.2},
+    {.epoch = 1,
+     .step = 110,
+     .bucket = "all",
+     .calls = 110,
+     .payload_bytes = 3591000,
+     .planned_payload_bytes = 3591000,
+     .mpi_bytes = 3591000,
+     .link_bytes = 3800000,
+     .seconds = 0.2},
+    {.epoch = 1,
+     .step = 110,
+     .rank = 1,
+     .bucket = "all",
+     .calls = 110,
+     .payload_bytes = 3591000,
+     .planned_payload_bytes = 3591000,
+     .mpi_bytes = 3591000,
+     .link_bytes = 3800000,
+     .seconds = 0.2},
+};
+enum { COMM_ROWS = sizeof comm_rows / sizeof comm_rows[0] };
+
 static inline fl_epoch_record epoch_of(int64_t i, int64_t n) {
+    static fl_comm_row rows[COMM_ROWS]; /* valid until the next call */
     double x = (double)i;
+    for (int k = 0; k < COMM_ROWS; k++) {
+        rows[k] = comm_rows[k];
+        rows[k].epoch = i;
+        rows[k].step = 110 * i;
+    }
     return (fl_epoch_record){
         .epoch = i,
         .epochs = n,
@@ -67,6 +106,11 @@ static inline fl_epoch_record epoch_of(int64_t i, int64_t n) {
         .wire_bytes = 5386500,
         .reduce_calls = 110,
         .reduce_seconds = 0.2,
+        .n_comm = COMM_ROWS,
+        .comm = rows,
+        .mpi_bytes = 7182000,
+        .planned_mpi_bytes = 7182000,
+        .link_bytes = 7600000,
         .memory_bytes = 1u << 30,
         .time = {0.5, 1.1, 0.4, 1.0, 0.1, 0.2, 0.1},
         .phase = i > n / 2,

@@ -275,6 +275,67 @@ static void ledger_counts_what_was_done(void **state) {
     for_all(check_ledger);
 }
 
+static double over_ranks(double x) {
+    fl_comm_sum_double(comm, &x, 1);
+    return x;
+}
+
+/* A long sum between N nodes crosses the link 2 (N-1) times, whoever sends which part of it; in
+ * the tree, which knows no nodes, the same between ranks. */
+static void check_crossings(const fl_account *a, size_t n) {
+    double nodes = fl_comm_nodes(comm), bytes = (double)(n * sizeof(float));
+    bool tree = a->moved.mpi_bytes != a->moved.sent_bytes;
+    double sent = over_ranks((double)a->moved.sent_bytes),
+           mpi = over_ranks((double)a->moved.mpi_bytes);
+    if (over_ranks(tree) > 0)
+        check(mpi == 2 * (n_ranks - 1) * bytes);
+    else
+        check(sent == 2 * (nodes - 1) * bytes && mpi == sent);
+}
+
+static void check_accounts(int reducer, const layout *l) {
+    fl_window *w = filled(l, whole_value);
+    fl_reduce *r = opened(reducer, l, w);
+    for (int s = 0; s < 3; s++) {
+        if (s == 1) fl_reduce_clear_accounts(r);
+        step(r, l, w, s == 2);
+    }
+    const fl_account *a = fl_reduce_accounts(r);
+    for (int i = 0; i < l->n; i++) {
+        check(a[i].calls == 2 && a[i].publications == 2);
+        check(a[i].payload_bytes == 2 * l->bucket[i].len * sizeof(float));
+        check(memcmp(&a[i].moved, &a[i].foretold, sizeof a[i].moved) == 0);
+        check(a[i].seconds > 0);
+    }
+    fl_reduce_close(r);
+    fl_window_close(w);
+}
+
+static void accounts_are_as_foretold(void **state) {
+    (void)state;
+    for_all(check_accounts);
+}
+
+static void cross(void) {
+    enum { LONG = 100003 };
+    for (int reducer = 0; fl_reducers_all()[reducer]; reducer++) {
+        layout *l = fl_alloc(sizeof *l);
+        add_bucket(l, LONG, 0);
+        fl_window *w = filled(l, whole_value);
+        fl_reduce *r = opened(reducer, l, w);
+        step(r, l, w, false);
+        check_crossings(fl_reduce_accounts(r), LONG);
+        fl_reduce_close(r);
+        fl_window_close(w);
+        fl_free(l);
+    }
+}
+
+static void each_number_crosses_no_oftener_than_it_must(void **state) {
+    (void)state;
+    run_on_all_nodes(cross);
+}
+
 /* The numbers of the user's contract: 131978 trainable parameters on 4 ranks. */
 static void ledger_of_the_contract(void **state) {
     (void)state;
@@ -325,6 +386,8 @@ int main(void) {
         cmocka_unit_test(tree_gives_the_same_bits_every_run),
         cmocka_unit_test(owners_hold_the_sum),
         cmocka_unit_test(ledger_counts_what_was_done),
+        cmocka_unit_test(accounts_are_as_foretold),
+        cmocka_unit_test(each_number_crosses_no_oftener_than_it_must),
         cmocka_unit_test(ledger_of_the_contract),
         cmocka_unit_test(exposure_is_told_apart),
     };

@@ -119,5 +119,10 @@ char *fl_path_join(const char *dir, const char *name); /* an absolute `name` win
 
 uint64_t fl_hash(const void *data, size_t len, uint64_t seed); /* seed chains pieces */
 double fl_clock(void);                                         /* seconds, monotonic */
+/* The same by a counter that costs a third as much to read, for what is shorter than a microsecond:
+ * the processor's, where that runs evenly. */
+uint64_t fl_ticks(void);
+double fl_tick(void); /* seconds of one, measured over the life of the process: convert with one
+                       * reading of it what is to be compared */
 
 #endif

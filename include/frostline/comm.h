@@ -44,6 +44,38 @@ void fl_comm_max_double(fl_comm *c, double *v, size_t n); /* may lose a NaN: sum
 enum { FL_SUM_WORK = 1 << 20 };
 void fl_comm_sum_fixed(fl_comm *c, float *v, size_t n, float *work);
 
+/* ---- what is moved ---- */
+
+typedef struct fl_traffic { /* by one rank; bytes without headers of any kind */
+    uint64_t mpi_bytes;  /* handed to MPI: what is sent, or the vector of a collective of MPI's */
+    uint64_t sent_bytes; /* of them, those for ranks of other nodes, */
+    uint64_t messages;   /* and in how many messages. Of MPI's own all-reduce: as recursive
+                          * doubling sends them, which Open MPI does with short vectors */
+    uint64_t node_bytes; /* read from, or written to, what neighbours hold in shared memory */
+} fl_traffic;
+
+void fl_traffic_add(fl_traffic *to, const fl_traffic *more, uint64_t times);
+/* What this rank begins from now on is counted in *to, also when it ends later; NULL: nowhere in
+ * particular. All else is counted in what fl_comm_other returns, which only grows. */
+void fl_comm_count(fl_comm *c, fl_traffic *to);
+const fl_traffic *fl_comm_other(const fl_comm *c);
+/* What fl_comm_sum_fixed of n floats moves on this rank, computed without doing it. */
+fl_traffic fl_comm_foretell_fixed(const fl_comm *c, size_t n);
+
+typedef struct fl_transport { /* of this process, since it started */
+    int connections;          /* TCP connections to other hosts; 0: something else carries */
+    uint64_t payload_bytes;   /* that they sent, MPI's headers included */
+    uint64_t packets;         /* in so many packets, acknowledgements included */
+    uint64_t link_bytes;      /* both together, with the headers of TCP, IP and Ethernet: what an
+                               * interface counts */
+} fl_transport;
+/* As the kernel counted (TCP_INFO, Linux 4.19). Not collective; some system calls: not for every
+ * step. */
+fl_transport fl_comm_transport(void);
+/* The link bytes to be expected of a rank that sends this much, and receives as much, over TCP on
+ * Ethernet with packets of 1500 bytes. */
+uint64_t fl_traffic_on_link(const fl_traffic *t);
+
 /* ---- the watchdog ---- */
 
 /* Collective. From now on, who has waited for other ranks for longer than so many seconds ends the
@@ -144,6 +176,15 @@ uint64_t fl_window_scatter_begin(fl_window *w, fl_span s);
 uint64_t fl_window_gather_begin(fl_window *w, fl_span s);
 /* what a node's ranks have in their slices, on every rank of that node. */
 uint64_t fl_window_spread_begin(fl_window *w, fl_span s);
+/* What each of them moves on this rank, computed without doing it. */
+typedef enum fl_window_work {
+    FL_WINDOW_SUM,
+    FL_WINDOW_SLICE,
+    FL_WINDOW_SCATTER,
+    FL_WINDOW_GATHER,
+    FL_WINDOW_SPREAD
+} fl_window_work;
+fl_traffic fl_window_foretell(const fl_window *w, fl_window_work work, fl_span s);
 /* Gives back the memory of a span, which then reads as 0. Not collective. */
 void fl_window_forget(fl_window *w, fl_span s);
 /* Between begin and wait, now and then: lets what is begun advance. Waits for nobody. */

@@ -30,6 +30,14 @@ typedef struct fl_ledger {  /* what was really done, since the last fl_reduce_ta
                              * fl_reduce_publish, when nothing else ran on this rank */
 } fl_ledger;
 
+typedef struct fl_account { /* of one bucket on this rank, since fl_reduce_clear_accounts */
+    uint64_t payload_bytes, calls, publications;
+    fl_traffic moved;       /* as it was counted where it was done */
+    fl_traffic foretold;    /* as the reducer's formula says, for so many calls and publications */
+    double seconds;         /* from its beginning to its sum, and to its publication */
+    double exposed_seconds; /* of them, when nothing else ran on this rank */
+} fl_account;
+
 typedef struct fl_reduce_ops fl_reduce_ops;
 struct fl_reduce_ops {
     const char *name, *help;
@@ -41,6 +49,8 @@ struct fl_reduce_ops {
     size_t (*work)(int ranks, int n, const fl_span *buckets);
     void (*begin)(fl_reduce *r, int bucket); /* its gradient on this rank is complete */
     void (*end)(fl_reduce *r); /* on return each bucket holds the sum, in what this rank owns */
+    /* What one sum of a span moves; NULL: what fl_window_slice_begin does. */
+    fl_traffic (*foretell)(const fl_reduce *r, fl_span s);
 };
 const fl_reduce_ops *const *fl_reducers_all(void);
 
@@ -87,5 +97,12 @@ void fl_reduce_begin(fl_reduce *r, int bucket);
 void fl_reduce_end(fl_reduce *r);
 void fl_reduce_publish(fl_reduce *r, fl_window *weights);
 fl_ledger fl_reduce_take(fl_reduce *r);
+
+/* One a bucket; with it, what was to be expected. Neither is collective, nor for every step. */
+const fl_account *fl_reduce_accounts(fl_reduce *r);
+void fl_reduce_clear_accounts(fl_reduce *r);
+/* What a step moves on this rank for a bucket of n floats, from its beginning to its publication:
+ * for n other than there are, such as with nothing frozen. After the first fl_reduce_publish. */
+fl_traffic fl_reduce_foretell(const fl_reduce *r, size_t n);
 
 #endif

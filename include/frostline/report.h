@@ -15,6 +15,23 @@ typedef struct fl_step_record { /* one logged step; seconds of that step alone *
     double loss, learning_rate, seconds;
 } fl_step_record;
 
+typedef struct fl_comm_row { /* what one rank moved in an epoch's steps: a line of comm.csv */
+    int64_t epoch, step;
+    int rank;
+    char bucket[16]; /* "0", …; "other": control sums and the like; "all": the rank's sum */
+    uint64_t calls;
+    uint64_t payload_bytes, planned_payload_bytes; /* of gradient */
+    uint64_t mpi_bytes;                            /* handed to MPI, */
+    uint64_t sent_bytes;                           /* of them, those for other nodes */
+    uint64_t node_bytes; /* read from or written to neighbours' shared memory */
+    double planned_mpi_bytes, planned_node_bytes; /* by the reducer's formula; NAN: not planned */
+    double link_bytes; /* sent by TCP with all headers, as the kernel counted; NAN: not known */
+    double planned_link_bytes;
+    double unfrozen_payload_bytes, unfrozen_mpi_bytes, /* planned with nothing frozen; NAN but in */
+        unfrozen_node_bytes, unfrozen_link_bytes;      /* "all" */
+    double seconds, exposed_seconds;                   /* NAN for "other" */
+} fl_comm_row;
+
 typedef struct fl_epoch_record {
     int64_t epoch, epochs, step;
     double loss, accuracy;                   /* NAN: does not apply */
@@ -27,6 +44,13 @@ typedef struct fl_epoch_record {
     uint64_t node_memory_bytes,
         planned_node_memory_bytes; /* of all ranks of a node, while training:
                                       pages that they share once */
+    /* Sums over all ranks of what fl_comm_row says, since this process began with the epoch. NAN as
+     * there. */
+    double mpi_bytes, planned_mpi_bytes, unfrozen_mpi_bytes;
+    double node_bytes;
+    double link_bytes, planned_link_bytes, unfrozen_link_bytes;
+    int n_comm; /* rows for comm.csv, borrowed */
+    const fl_comm_row *comm;
     fl_times time;
     int phase;            /* of the freeze schedule, from 0 */
     size_t trainable;     /* parameters that learn in this epoch */

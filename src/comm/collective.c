@@ -4,6 +4,22 @@
 
 #include "comm_internal.h"
 
+/* MPI's own algorithms are its own affair: what they send is known for the short all-reduce of each
+ * step alone. */
+static void count_vector(fl_comm *c, size_t bytes) {
+    c->count->mpi_bytes += bytes;
+}
+
+static void count_doubling(fl_comm *c, size_t bytes) {
+    count_vector(c, bytes);
+    for (int d = 1; d < c->size; d *= 2) {
+        int partner = c->rank ^ d;
+        bool leaves = partner < c->size && c->node_of[partner] != c->node_of[c->rank];
+        c->count->sent_bytes += leaves ? bytes : 0;
+        c->count->messages += leaves;
+    }
+}
+
 void fl_comm_barrier(fl_comm *c) {
     if (c->size == 1) return;
     FL_WAITING(c, "a barrier");
@@ -16,6 +32,7 @@ void fl_comm_bcast(fl_comm *c, void *p, size_t bytes, int root) {
     if (c->size == 1) return;
     FL_WAITING(c, "a broadcast");
     fl_comm_lock(c);
+    count_vector(c, bytes);
     for (size_t at = 0; at < bytes; at += FL_COMM_PIECE)
         MPI_Bcast((char *)p + at, fl_comm_piece(bytes - at), MPI_BYTE, root, c->world);
     fl_comm_unlock(c);
@@ -43,6 +60,7 @@ void fl_comm_gather(fl_comm *c, const void *mine, size_t bytes, void *all) {
         gather_long(c, bytes, all);
     } else {
         fl_comm_lock(c);
+        count_vector(c, bytes);
         MPI_Allgather(MPI_IN_PLACE, 0, MPI_BYTE, all, (int)bytes, MPI_BYTE, c->world);
         fl_comm_unlock(c);
     }
@@ -52,6 +70,7 @@ static void all_reduce(fl_comm *c, void *v, size_t n, size_t each, MPI_Datatype 
     if (c->size == 1) return;
     FL_WAITING(c, "a sum over all ranks");
     fl_comm_lock(c);
+    count_doubling(c, n * each);
     for (size_t at = 0; at < n; at += FL_COMM_PIECE)
         MPI_Allreduce(MPI_IN_PLACE, (char *)v + at * each, fl_comm_piece(n - at), type, op,
                       c->world);

@@ -48,6 +48,7 @@ static void leave(fl_comm *c) {
     if (c->node != MPI_COMM_NULL) MPI_Comm_free(&c->node);
     if (c->world != MPI_COMM_NULL) MPI_Comm_free(&c->world);
     if (c->finalises) MPI_Finalize();
+    fl_free(c->node_of);
 }
 
 static void abort_all(int code) {
@@ -85,6 +86,10 @@ static void join(fl_comm *c) {
     MPI_Comm_rank(c->node, &c->node_rank);
     MPI_Comm_size(c->node, &c->node_size);
     number_nodes(c);
+    int home = c->rank;
+    c->node_of = fl_alloc((size_t)c->size * sizeof *c->node_of);
+    MPI_Bcast(&home, 1, MPI_INT, 0, c->node);
+    MPI_Allgather(&home, 1, MPI_INT, c->node_of, 1, MPI_INT, c->world);
     fl_set_die_hook(abort_all);
 }
 
@@ -113,6 +118,7 @@ fl_status fl_comm_open(fl_comm **out) {
     c->world = c->node = MPI_COMM_NULL;
     c->size = c->node_size = c->nodes = 1;
     pthread_mutex_init(&c->lock, NULL);
+    c->count = &c->other;
     fl_status status = open_mpi(c, mpi_is(MPI_Initialized));
     if (status != FL_OK) {
         fl_comm_close(c);

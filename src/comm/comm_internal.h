@@ -17,7 +17,18 @@ struct fl_comm {
     fl_watchdog *watchdog; /* NULL: none */
     pthread_mutex_t lock;  /* for calls of MPI while there are couriers (courier.h) */
     int couriers;
+    int *node_of;      /* (size): the first rank of each rank's node; NULL without MPI */
+    fl_traffic other;  /* what nobody asked to count apart */
+    fl_traffic *count; /* where what is begun is counted */
 };
+
+/* This rank hands a message of so many bytes to MPI. */
+static inline void fl_comm_sends(const fl_comm *c, fl_traffic *t, int to, size_t bytes) {
+    bool leaves = c->node_of[to] != c->node_of[c->rank];
+    t->mpi_bytes += bytes;
+    t->sent_bytes += leaves ? bytes : 0;
+    t->messages += leaves;
+}
 
 /* MPI counts are ints, so long vectors go in pieces of so many elements. Far below INT_MAX, and far
  * above the length where an all-reduce is paid by latency. */

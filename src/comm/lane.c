@@ -16,7 +16,6 @@
 #include "comm/sum.h"
 
 enum { FLIGHTS = 4, FLIGHT_FLOATS = 1 << 18, SHORT = 1024, TAGS = 1 << 13 };
-enum { LINE_FLOATS = 16 };
 
 typedef enum stage { SCATTERING, GATHERING, DONE } stage;
 
@@ -24,6 +23,7 @@ typedef struct job {
     fl_task task;
     float *v;
     fl_span slice;
+    fl_traffic *count;
 } job;
 
 typedef struct flight { /* floats at … at + piece of every part of a slice */
@@ -52,16 +52,6 @@ struct fl_lane {
     flight flight[FLIGHTS]; /* flight i is at i % FLIGHTS */
     uint64_t started, landed;
 };
-
-fl_span fl_part_of(fl_span s, int k, int n) {
-    size_t first = s.off / LINE_FLOATS * LINE_FLOATS, end = s.off + s.len;
-    size_t lines = (end - first + LINE_FLOATS - 1) / LINE_FLOATS;
-    size_t each = (lines + (size_t)n - 1) / (size_t)n * LINE_FLOATS;
-    size_t from = first + each * (size_t)k, to = from + each;
-    if (from < s.off) from = s.off;
-    if (to > end) to = end;
-    return k < n && from < to ? (fl_span){from, to - from} : (fl_span){end, 0};
-}
 
 fl_span fl_lane_owned(const fl_lane *l, fl_span slice) {
     return fl_part_of(slice, l->me, l->ranks);
@@ -96,8 +86,15 @@ static uint16_t *coded_out(const fl_lane *l, const flight *f, int k) {
     return f->coded + (size_t)(l->ranks + k) * l->piece;
 }
 
+static void add_message(fl_traffic *t, size_t bytes) { /* all that a lane sends leaves the node */
+    t->mpi_bytes += bytes;
+    t->sent_bytes += bytes;
+    t->messages++;
+}
+
 static void send(fl_lane *l, flight *f, const float *v, const uint16_t *coded, size_t n, int to) {
     int tag = f->tag + (f->stage == GATHERING);
+    add_message(f->job.count, n * (coded ? sizeof *coded : sizeof *v));
     MPI_Isend(coded ? (const void *)coded : v, (int)n, coded ? MPI_UINT16_T : MPI_FLOAT, to, tag,
               l->comm, &f->request[f->n_requests++]);
 }
@@ -221,13 +218,37 @@ void fl_lane_progress(fl_lane *l) {
     while (l->next < l->begun && l->started - l->landed < FLIGHTS) start(l);
 }
 
-uint64_t fl_lane_begin(fl_lane *l, fl_task task, float *v, fl_span slice) {
-    l->job[l->begun % (uint64_t)l->at_once] = (job){task, v, slice};
+uint64_t fl_lane_begin(fl_lane *l, fl_task task, float *v, fl_span slice, fl_traffic *count) {
+    l->job[l->begun % (uint64_t)l->at_once] = (job){task, v, slice, count};
     return l->begun++;
 }
 
 uint64_t fl_lane_ended(const fl_lane *l) {
     return l->ended;
+}
+
+/* ---- foretelling ---- */
+
+static uint64_t pieces(const fl_lane *l, size_t n) {
+    return (n + l->piece - 1) / l->piece;
+}
+
+static fl_traffic sent(size_t floats, size_t width, uint64_t messages) {
+    uint64_t bytes = floats * width;
+    return (fl_traffic){.mpi_bytes = bytes, .sent_bytes = bytes, .messages = messages};
+}
+
+fl_traffic fl_lane_foretell(const fl_lane *l, fl_task task, fl_span slice) {
+    const job j = {.task = task, .slice = slice};
+    size_t others = (size_t)l->ranks - 1, mine = fl_lane_owned(l, slice).len;
+    size_t width = is_coded(l, &j) ? sizeof(uint16_t) : sizeof(float);
+    if (is_short(l, &j)) return sent(others * slice.len, width, others);
+    fl_traffic t = {0}, gather = sent(others * mine, width, others * pieces(l, mine));
+    if (task != FL_TASK_GATHER) t = sent(slice.len - mine, width, 0);
+    for (int k = 0; k < l->ranks && task != FL_TASK_GATHER; k++)
+        if (k != l->me) t.messages += pieces(l, fl_part_of(slice, k, l->ranks).len);
+    if (task != FL_TASK_SCATTER) fl_traffic_add(&t, &gather, 1);
+    return t;
 }
 
 /* ---- opening and closing ---- */

@@ -20,8 +20,11 @@ void fl_lane_close(fl_lane *l);
 /* Sums are sent in this format from now on; `n`: floats of the vectors. Before the first job. */
 void fl_lane_send_as(fl_lane *l, fl_wire wire, size_t n);
 fl_span fl_lane_owned(const fl_lane *l, fl_span slice);
-/* Begins a job on a slice of v, which is the same on all. Returns its number, from 0. */
-uint64_t fl_lane_begin(fl_lane *l, fl_task task, float *v, fl_span slice);
+/* Begins a job on a slice of v, which is the same on all, and counts in `count` what it sends.
+ * Returns its number, from 0. */
+uint64_t fl_lane_begin(fl_lane *l, fl_task task, float *v, fl_span slice, fl_traffic *count);
+/* What it will send. */
+fl_traffic fl_lane_foretell(const fl_lane *l, fl_task task, fl_span slice);
 void fl_lane_progress(fl_lane *l);
 /* All jobs below this number are done. */
 uint64_t fl_lane_ended(const fl_lane *l);

@@ -27,6 +27,7 @@ typedef struct job {    /* begun, not yet ended here */
     fl_task task;       /* there */
     fl_span slice;      /* this lane's */
     uint64_t number;    /* in the lane */
+    fl_traffic *count;
 } job;
 
 struct fl_window {
@@ -62,8 +63,13 @@ fl_span fl_window_owned(const fl_window *w, fl_span s) {
 
 /* ---- one job ---- */
 
+static uint64_t bytes_of_others(const fl_window *w, const job *j) {
+    return (uint64_t)(w->peers - 1) * j->slice.len * sizeof(float);
+}
+
 static void add_peers(fl_window *w, const job *j) {
     if (!j->adds) return;
+    j->count->node_bytes += bytes_of_others(w, j);
     for (int r = 0; r < w->peers; r++) w->at[r] = w->vector[r] + j->slice.off;
     if (j->spreads && w->whole)
         fl_sum_everywhere(w->at, w->peers, j->slice.len);
@@ -81,6 +87,7 @@ static bool is_back(const fl_window *w, const job *j) {
 
 static void spread(const fl_window *w, const job *j) {
     const float *from = w->vector[w->me] + j->slice.off;
+    if (j->spreads && !w->common) j->count->node_bytes += bytes_of_others(w, j);
     bool is_there = !j->spreads || w->common || (j->adds && w->whole);
     for (int r = 0; r < w->peers && !is_there; r++)
         if (r != w->me) memcpy(w->vector[r] + j->slice.off, from, j->slice.len * sizeof *from);
@@ -108,7 +115,8 @@ static void push(fl_window *w) {
     for (; w->added < w->begun && all_have_begun(w, w->added + 1); w->added++) {
         job *j = job_at(w, w->added);
         add_peers(w, j);
-        if (has_lane(w, j)) j->number = fl_lane_begin(w->lane, j->task, w->vector[w->me], j->slice);
+        if (has_lane(w, j))
+            j->number = fl_lane_begin(w->lane, j->task, w->vector[w->me], j->slice, j->count);
     }
     if (w->lane) fl_lane_progress(w->lane);
     while (w->ended < w->added && is_back(w, job_at(w, w->ended))) {
@@ -149,12 +157,22 @@ void fl_window_wait(fl_window *w, uint64_t number) {
     w->waits = false;
 }
 
-static uint64_t begin(fl_window *w, job what, fl_span s) {
+static const job works[] = {
+    [FL_WINDOW_SUM] = {.adds = true, .crosses = true, .task = FL_TASK_SUM, .spreads = true},
+    [FL_WINDOW_SLICE] = {.adds = true, .crosses = true, .task = FL_TASK_SUM},
+    [FL_WINDOW_SCATTER] = {.adds = true, .crosses = true, .task = FL_TASK_SCATTER},
+    [FL_WINDOW_GATHER] = {.crosses = true, .task = FL_TASK_GATHER, .spreads = true},
+    [FL_WINDOW_SPREAD] = {.spreads = true},
+};
+
+static uint64_t begin(fl_window *w, fl_window_work work, fl_span s) {
     uint64_t ended = atomic_load_explicit(&w->mark[w->me].ended, memory_order_relaxed);
     if (w->begun - ended == MAX_OPEN) fl_window_wait(w, ended);
-    what.slice = fl_window_slice(w, s);
     fl_comm_lock(w->comm);
-    *job_at(w, w->begun) = what;
+    job *j = job_at(w, w->begun);
+    *j = works[work];
+    j->slice = fl_window_slice(w, s);
+    j->count = w->comm->count;
     atomic_store_explicit(&w->mark[w->me].begun, ++w->begun, memory_order_release);
     push(w);
     if (w->courier) fl_courier_wake(w->courier);
@@ -163,19 +181,28 @@ static uint64_t begin(fl_window *w, job what, fl_span s) {
 }
 
 uint64_t fl_window_sum_begin(fl_window *w, fl_span s) {
-    return begin(w, (job){.adds = true, .crosses = true, .task = FL_TASK_SUM, .spreads = true}, s);
+    return begin(w, FL_WINDOW_SUM, s);
 }
 uint64_t fl_window_slice_begin(fl_window *w, fl_span s) {
-    return begin(w, (job){.adds = true, .crosses = true, .task = FL_TASK_SUM}, s);
+    return begin(w, FL_WINDOW_SLICE, s);
 }
 uint64_t fl_window_scatter_begin(fl_window *w, fl_span s) {
-    return begin(w, (job){.adds = true, .crosses = true, .task = FL_TASK_SCATTER}, s);
+    return begin(w, FL_WINDOW_SCATTER, s);
 }
 uint64_t fl_window_gather_begin(fl_window *w, fl_span s) {
-    return begin(w, (job){.crosses = true, .task = FL_TASK_GATHER, .spreads = true}, s);
+    return begin(w, FL_WINDOW_GATHER, s);
 }
 uint64_t fl_window_spread_begin(fl_window *w, fl_span s) {
-    return begin(w, (job){.spreads = true}, s);
+    return begin(w, FL_WINDOW_SPREAD, s);
+}
+
+fl_traffic fl_window_foretell(const fl_window *w, fl_window_work work, fl_span s) {
+    job j = works[work];
+    fl_traffic t = {0};
+    j.slice = fl_window_slice(w, s);
+    if (has_lane(w, &j)) t = fl_lane_foretell(w->lane, j.task, j.slice);
+    t.node_bytes = (uint64_t)(j.adds + (j.spreads && !w->common)) * bytes_of_others(w, &j);
+    return t;
 }
 
 /* ---- opening and closing ---- */

@@ -5,6 +5,7 @@ static void end(fl_reduce *r) {
     for (int i = 0; i < r->begun; i++) {
         fl_span s = fl_reduce_enter(r, r->order[i]);
         fl_window_wait(r->gradients, fl_window_slice_begin(r->gradients, s));
+        fl_reduce_leave(r, r->order[i]);
     }
 }
 

@@ -8,7 +8,10 @@ static void begin(fl_reduce *r, int bucket) {
 }
 
 static void end(fl_reduce *r) {
-    for (int i = 0; i < r->begun; i++) fl_window_wait(r->gradients, r->ticket[r->order[i]]);
+    for (int i = 0; i < r->begun; i++) {
+        fl_window_wait(r->gradients, r->ticket[r->order[i]]);
+        fl_reduce_leave(r, r->order[i]);
+    }
 }
 
 const fl_reduce_ops fl_reduce_overlap = {

@@ -4,6 +4,11 @@
 
 #include "frostline/reduce.h"
 
+typedef struct fl_stopwatch { /* of one bucket, in ticks */
+    uint64_t begun;           /* in the last step: when */
+    uint64_t spent, exposed;  /* since the accounts were cleared */
+} fl_stopwatch;
+
 struct fl_reduce {
     fl_comm *comm;            /* borrowed */
     const fl_reduce_ops *ops; /* what sums */
@@ -23,8 +28,13 @@ struct fl_reduce {
     int *order;  /* (begun): as they came */
     bool *given; /* (n): which they are */
     fl_ledger ledger;
-    uint64_t step_payload; /* bytes summed in this step */
-    double started;        /* the first of this step's sums, by fl_clock; 0: not yet */
+    fl_account *account;     /* (n); its seconds are filled in when it is read: */
+    fl_stopwatch *watch;     /* (n) */
+    fl_window *weights;      /* what was last published; or NULL */
+    uint64_t now;            /* ticks, when they were last read */
+    uint64_t spent, exposed; /* ticks since fl_reduce_take */
+    uint64_t step_payload;   /* bytes summed in this step */
+    uint64_t started;        /* ticks at the first of this step's sums; 0: not yet */
 };
 
 /* Adds the gradient of one part to those before it. True if it was the last: the bucket then holds
@@ -35,5 +45,10 @@ size_t fl_parts_floats(int n, const fl_span *buckets);
 
 /* A bucket's span, entered in the ledger: call it where it really is summed, and only there. */
 fl_span fl_reduce_enter(fl_reduce *r, int bucket);
+/* Its sum is there: call it as soon as that is known. */
+void fl_reduce_leave(fl_reduce *r, int bucket);
+/* Since the clock was last read this rank has done nothing but reduce this bucket. */
+void fl_reduce_spend(fl_reduce *r, int bucket);
+void fl_reduce_close_step(fl_reduce *r);
 
 #endif

@@ -1,4 +1,4 @@
-/* The list of reducers, and the frame around them: order, ledger, memory. */
+/* The list of reducers, and the frame around them: order and memory. */
 #include <string.h>
 
 #include "reduce_internal.h"
@@ -84,6 +84,8 @@ static void place(fl_reduce *r, const fl_span *buckets) {
     r->ticket = fl_alloc(n * sizeof *r->ticket);
     r->order = fl_alloc(n * sizeof *r->order);
     r->given = fl_alloc(n * sizeof *r->given);
+    r->account = fl_alloc(n * sizeof *r->account);
+    r->watch = fl_alloc(n * sizeof *r->watch);
     r->work = fl_alloc(work_of(r->ops, fl_comm_size(r->comm), r->n, buckets) * sizeof *r->work);
     r->done = fl_alloc(n * sizeof *r->done);
     r->floats = fl_parts_floats(r->n, buckets);
@@ -136,21 +138,9 @@ void fl_reduce_close(fl_reduce *r) {
     fl_free(r->ticket);
     fl_free(r->order);
     fl_free(r->given);
+    fl_free(r->account);
+    fl_free(r->watch);
     fl_free(r);
-}
-
-fl_span fl_reduce_enter(fl_reduce *r, int bucket) {
-    fl_span s = r->bucket[bucket];
-    r->ledger.calls++;
-    r->step_payload += s.len * sizeof(float);
-    if (r->started == 0) r->started = fl_clock();
-    return s;
-}
-
-/* From `from` to `to` this rank did nothing but reduce, as far as a reduction was under way. */
-static void expose(fl_reduce *r, double from, double to) {
-    if (r->started == 0) return;
-    r->ledger.exposed_seconds += to - (from > r->started ? from : r->started);
 }
 
 void fl_reduce_begin(fl_reduce *r, int bucket) {
@@ -160,44 +150,43 @@ void fl_reduce_begin(fl_reduce *r, int bucket) {
     r->order[r->begun++] = bucket;
     r->given[bucket] = true;
     if (!r->ops->begin) return;
-    double from = fl_clock();
+    r->now = fl_ticks();
     r->ops->begin(r, bucket);
-    expose(r, from, fl_clock());
-}
-
-static void finish_step(fl_reduce *r, double now) {
-    uint64_t size = (uint64_t)fl_comm_size(r->comm);
-    r->ledger.payload_bytes += r->step_payload;
-    r->ledger.wire_bytes += r->step_payload * 2 * (size - 1) / size;
-    if (r->started > 0) r->ledger.seconds += now - r->started;
-    for (int i = 0; i < r->n; i++) r->given[i] = false;
-    r->begun = 0;
-    r->step_payload = 0;
-    r->started = 0;
+    fl_comm_count(r->comm, NULL);
+    fl_reduce_spend(r, bucket);
 }
 
 void fl_reduce_end(fl_reduce *r) {
     FL_CHECK(r->begun == r->n, "%d of %d buckets were begun", r->begun, r->n);
-    double from = fl_clock();
+    r->now = fl_ticks();
     r->ops->end(r);
-    double now = fl_clock();
-    expose(r, from, now);
-    finish_step(r, now);
+    fl_comm_count(r->comm, NULL);
+    fl_reduce_close_step(r);
+    memset(r->given, 0, (size_t)r->n * sizeof *r->given);
+    r->begun = 0;
+}
+
+static void begin_publishing(fl_reduce *r, int bucket) {
+    fl_account *a = &r->account[bucket];
+    a->publications++;
+    fl_comm_count(r->comm, &a->moved);
+    r->ticket[bucket] = (r->ops->shards ? fl_window_gather_begin
+                                        : fl_window_spread_begin)(r->weights, r->bucket[bucket]);
+}
+
+static void end_publishing(fl_reduce *r, int bucket) {
+    fl_stopwatch *w = &r->watch[bucket];
+    uint64_t before = r->now;
+    fl_window_wait(r->weights, r->ticket[bucket]);
+    fl_reduce_spend(r, bucket);
+    w->spent += r->now - before;
+    r->spent += r->now - before;
 }
 
 void fl_reduce_publish(fl_reduce *r, fl_window *weights) {
-    double from = fl_clock();
-    for (int i = 0; i < r->n; i++)
-        r->ticket[i] = (r->ops->shards ? fl_window_gather_begin
-                                       : fl_window_spread_begin)(weights, r->bucket[i]);
-    for (int i = 0; i < r->n; i++) fl_window_wait(weights, r->ticket[i]);
-    double seconds = fl_clock() - from;
-    r->ledger.seconds += seconds;
-    r->ledger.exposed_seconds += seconds;
-}
-
-fl_ledger fl_reduce_take(fl_reduce *r) {
-    fl_ledger l = r->ledger;
-    r->ledger = (fl_ledger){0};
-    return l;
+    r->weights = weights;
+    r->now = fl_ticks();
+    for (int i = 0; i < r->n; i++) begin_publishing(r, i);
+    fl_comm_count(r->comm, NULL);
+    for (int i = 0; i < r->n; i++) end_publishing(r, i);
 }

@@ -8,7 +8,14 @@ static void begin(fl_reduce *r, int bucket) {
 }
 
 static void end(fl_reduce *r) {
-    for (int i = 0; i < r->begun; i++) fl_window_wait(r->gradients, r->ticket[r->order[i]]);
+    for (int i = 0; i < r->begun; i++) {
+        fl_window_wait(r->gradients, r->ticket[r->order[i]]);
+        fl_reduce_leave(r, r->order[i]);
+    }
+}
+
+static fl_traffic foretell(const fl_reduce *r, fl_span s) {
+    return fl_window_foretell(r->gradients, FL_WINDOW_SCATTER, s);
 }
 
 const fl_reduce_ops fl_reduce_sharded = {
@@ -18,4 +25,5 @@ const fl_reduce_ops fl_reduce_sharded = {
     .shards = true,
     .begin = begin,
     .end = end,
+    .foretell = foretell,
 };

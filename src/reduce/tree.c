@@ -18,7 +18,15 @@ static void sum(fl_reduce *r, fl_span s) {
 }
 
 static void end(fl_reduce *r) {
-    for (int i = 0; i < r->begun; i++) sum(r, fl_reduce_enter(r, r->order[i]));
+    for (int i = 0; i < r->begun; i++) {
+        sum(r, fl_reduce_enter(r, r->order[i]));
+        fl_reduce_leave(r, r->order[i]);
+    }
+}
+
+static fl_traffic foretell(const fl_reduce *r, fl_span s) {
+    return fl_window_is_whole(r->gradients) ? fl_window_foretell(r->gradients, FL_WINDOW_SLICE, s)
+                                            : fl_comm_foretell_fixed(r->comm, s.len);
 }
 
 const fl_reduce_ops fl_reduce_tree = {
@@ -27,4 +35,5 @@ const fl_reduce_ops fl_reduce_tree = {
     .by_rank = true,
     .work = work,
     .end = end,
+    .foretell = foretell,
 };

@@ -9,6 +9,8 @@
     { #name, FL_COLUMN_##kind, offsetof(fl_step_record, name) }
 #define EPOCH(name, kind)                                                                          \
     { #name, FL_COLUMN_##kind, offsetof(fl_epoch_record, name) }
+#define COMM(name, kind)                                                                           \
+    { #name, FL_COLUMN_##kind, offsetof(fl_comm_row, name) }
 #define NAMED(name, kind, member)                                                                  \
     { name, FL_COLUMN_##kind, offsetof(fl_epoch_record, member) }
 #define TIME(name, member) NAMED(name, DOUBLE, time.member)
@@ -35,6 +37,13 @@ const fl_column fl_epoch_columns[] = {
     EPOCH(wire_bytes, UINT64),
     EPOCH(reduce_calls, UINT64),
     EPOCH(reduce_seconds, DOUBLE),
+    EPOCH(mpi_bytes, DOUBLE),
+    EPOCH(planned_mpi_bytes, DOUBLE),
+    EPOCH(unfrozen_mpi_bytes, DOUBLE),
+    EPOCH(node_bytes, DOUBLE),
+    EPOCH(link_bytes, DOUBLE),
+    EPOCH(planned_link_bytes, DOUBLE),
+    EPOCH(unfrozen_link_bytes, DOUBLE),
     EPOCH(memory_bytes, UINT64),
     EPOCH(node_memory_bytes, UINT64),
     EPOCH(planned_node_memory_bytes, UINT64),
@@ -57,15 +66,26 @@ const fl_column fl_time_columns[] = {
 };
 
 const fl_column fl_comm_columns[] = {
-    EPOCH(epoch, INT64),
-    EPOCH(step, INT64),
-    EPOCH(payload_bytes, UINT64),
-    EPOCH(planned_payload_bytes, UINT64),
-    EPOCH(unfrozen_payload_bytes, UINT64),
-    EPOCH(wire_bytes, UINT64),
-    NAMED("calls", UINT64, reduce_calls),
-    NAMED("seconds", DOUBLE, reduce_seconds),
-    TIME("exposed_seconds", reduce_exposed),
+    COMM(epoch, INT64),
+    COMM(step, INT64),
+    COMM(rank, INT),
+    COMM(bucket, TEXT),
+    COMM(calls, UINT64),
+    COMM(payload_bytes, UINT64),
+    COMM(planned_payload_bytes, UINT64),
+    COMM(unfrozen_payload_bytes, DOUBLE),
+    COMM(mpi_bytes, UINT64),
+    COMM(planned_mpi_bytes, DOUBLE),
+    COMM(unfrozen_mpi_bytes, DOUBLE),
+    COMM(sent_bytes, UINT64),
+    COMM(node_bytes, UINT64),
+    COMM(planned_node_bytes, DOUBLE),
+    COMM(unfrozen_node_bytes, DOUBLE),
+    COMM(link_bytes, DOUBLE),
+    COMM(planned_link_bytes, DOUBLE),
+    COMM(unfrozen_link_bytes, DOUBLE),
+    COMM(seconds, DOUBLE),
+    COMM(exposed_seconds, DOUBLE),
     {0},
 };
 
@@ -99,6 +119,7 @@ void fl_line_value(fl_line *l, const fl_column *c, const void *record, const cha
     case FL_COLUMN_SIZE: fl_line_add(l, "%zu", *(const size_t *)at); break;
     case FL_COLUMN_INT: fl_line_add(l, "%d", *(const int *)at); break;
     case FL_COLUMN_BOOL: fl_line_add(l, "%s", *(const bool *)at ? "true" : "false"); break;
+    case FL_COLUMN_TEXT: fl_line_add(l, "%s", (const char *)at); break;
     case FL_COLUMN_DOUBLE: fl_line_number(l, *(const double *)at, missing); break;
     }
 }
@@ -114,6 +135,7 @@ void fl_column_set(const fl_column *c, void *record, double v) {
     case FL_COLUMN_SIZE: *(size_t *)at = (size_t)v; break;
     case FL_COLUMN_INT: *(int *)at = v < 0x1p31 ? (int)v : 0; break;
     case FL_COLUMN_BOOL: *(bool *)at = true; break;
-    case FL_COLUMN_DOUBLE: break;
+    case FL_COLUMN_DOUBLE:
+    case FL_COLUMN_TEXT: break;
     }
 }

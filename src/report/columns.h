@@ -12,6 +12,7 @@ typedef enum fl_column_kind {
     FL_COLUMN_SIZE,
     FL_COLUMN_INT,
     FL_COLUMN_BOOL,
+    FL_COLUMN_TEXT, /* a char array; written, not read back */
 } fl_column_kind;
 
 typedef struct fl_column {
@@ -23,7 +24,7 @@ typedef struct fl_column {
 extern const fl_column fl_step_columns[];  /* of fl_step_record */
 extern const fl_column fl_epoch_columns[]; /* of fl_epoch_record, without its times */
 extern const fl_column fl_time_columns[];  /* of fl_epoch_record: "time" in JSON, time_… in CSV */
-extern const fl_column fl_comm_columns[];  /* of fl_epoch_record: comm.csv */
+extern const fl_column fl_comm_columns[];  /* of fl_comm_row: comm.csv */
 
 /* A line under construction; a step may not allocate, so it has its room built in. */
 typedef struct fl_line {

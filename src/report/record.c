@@ -139,14 +139,20 @@ static fl_status epoch_metrics(fl_record *r, const fl_epoch_record *e) {
     return sink_line(&r->metrics, &l);
 }
 
+static fl_status comm_row(fl_record *r, const fl_comm_row *c) {
+    fl_line l = {.len = 0};
+    add_cells(&l, fl_comm_columns, c);
+    return sink_line(&r->comm, &l);
+}
+
 fl_status fl_record_epoch(fl_record *r, const fl_epoch_record *e) {
     FL_TRY(epoch_metrics(r, e));
-    fl_line row = {.len = 0}, comm = {.len = 0};
+    fl_line row = {.len = 0};
     add_cells(&row, fl_epoch_columns, e);
     add_cells(&row, fl_time_columns, e);
     FL_TRY(sink_line(&r->epochs, &row));
-    add_cells(&comm, fl_comm_columns, e);
-    return sink_line(&r->comm, &comm);
+    for (int i = 0; i < e->n_comm; i++) FL_TRY(comm_row(r, &e->comm[i]));
+    return FL_OK;
 }
 
 static int add_bytes(const char *bytes, size_t n, void *text) {

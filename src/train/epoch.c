@@ -133,6 +133,7 @@ bool fl_run_steps_done(const fl_run *r) {
 static fl_status end_epoch(fl_run *r) {
     const fl_checkpoint_conf *c = &r->x->checkpoint;
     fill_record(r, fl_clock() - r->epoch_began);
+    fl_run_ledger_end(r);
     fl_session_share_state(r->s);
     FL_TRY(evaluate(r));
     measure_node(r);
@@ -166,6 +167,7 @@ fl_status fl_run_epoch(fl_run *r) {
     r->rows_before = r->at.score.rows;
     fl_features_use(&r->kept, r->s->engine, r->loader);
     fl_loader_start(r->loader, r->at.epoch, r->at.step_of_epoch);
+    fl_run_ledger_begin(r);
     while (r->at.step_of_epoch < steps) {
         FL_TRY(fl_run_step(r));
         tell_start(r);

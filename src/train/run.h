@@ -30,6 +30,12 @@ typedef struct fl_startup { /* of this process, from its start to the end of its
     bool told;
 } fl_startup;
 
+typedef struct fl_counts { /* of this rank: what had been moved when its epoch began */
+    fl_traffic other;
+    fl_transport transport;
+    int64_t step;
+} fl_counts;
+
 typedef struct fl_run {
     fl_comm *c;
     fl_experiment *x;
@@ -52,6 +58,9 @@ typedef struct fl_run {
     double epoch_began,
         rows_before; /* rows_before: rows of the epoch that an earlier process worked through */
     fl_epoch_record last;
+    fl_counts counts;
+    fl_comm_row *rows;   /* of the last epoch, all ranks' */
+    bool warned;         /* that other bytes were moved than planned */
     fl_eval_result eval; /* of the last epoch; confusion owned */
     bool announced;      /* status.json says "running" */
     bool stop;           /* asked to stop: all ranks know */
@@ -104,6 +113,13 @@ fl_status fl_eval_set(fl_comm *c, const fl_experiment *x, fl_engine *engine, con
                       fl_loader *loader, fl_eval_result *out);
 bool fl_run_steps_done(const fl_run *r);      /* train.max_steps are made */
 double fl_run_learning_rate(const fl_run *r); /* of the next step, before the rules' scales */
+
+/* ---- ledger.c ---- */
+
+/* Before the first step of an epoch, and after its last one. The latter is collective: it brings
+ * what all ranks moved into r->last, and says once where that is not what was planned. */
+void fl_run_ledger_begin(fl_run *r);
+void fl_run_ledger_end(fl_run *r);
 
 /* ---- signals.c ---- */
 

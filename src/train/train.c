@@ -223,6 +223,7 @@ static void close_run(fl_run *r) {
     fl_loader_close(r->validation);
     fl_data_close(r->data);
     fl_free(r->eval.confusion);
+    fl_free(r->rows);
     fl_free(r->dir);
     fl_free(r->checkpoint);
 }
@@ -259,6 +260,8 @@ fl_status fl_train(fl_comm *c, fl_experiment *x, const fl_train_options *options
     fl_status status = run_all(&r);
     char *message = fl_strdup(fl_message());
     *result = (fl_train_result){.epochs = r.last.epoch, .steps = r.at.step, .last = r.last};
+    result->last.comm = NULL; /* goes with the run */
+    result->last.n_comm = 0;
     snprintf(result->run_dir, sizeof result->run_dir, "%s", r.dir ? r.dir : "");
     if (status != FL_OK && r.dir && fl_comm_rank(c) == 0)
         rmdir(r.dir); /* goes only if nothing was written there */

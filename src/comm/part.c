@@ -1,0 +1,14 @@
+/* How a span is cut. */
+#include "comm/lane.h"
+
+enum { LINE_FLOATS = 16 };
+
+fl_span fl_part_of(fl_span s, int k, int n) {
+    size_t first = s.off / LINE_FLOATS * LINE_FLOATS, end = s.off + s.len;
+    size_t lines = (end - first + LINE_FLOATS - 1) / LINE_FLOATS;
+    size_t each = (lines + (size_t)n - 1) / (size_t)n * LINE_FLOATS;
+    size_t from = first + each * (size_t)k, to = from + each;
+    if (from < s.off) from = s.off;
+    if (to > end) to = end;
+    return k < n && from < to ? (fl_span){from, to - from} : (fl_span){end, 0};
+}
