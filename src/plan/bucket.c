@@ -1,7 +1,16 @@
 /* What is reduced together: whole parameters, in the order in which backward finishes them, until a
  * bucket holds as many bytes as the config asks for (Li et al., "PyTorch Distributed", VLDB 2020,
- * section 3.2.3). */
+ * section 3.2.3), or half of what is left: little is then to be sent when backward has ended, and
+ * nothing is left to compute meanwhile. */
 #include "plan/schedule.h"
+
+enum { LEAST = 1 << 18 }; /* floats: below that messages are paid by latency */
+
+static bool is_full(const fl_plan *p, const fl_bucket *b, size_t more) {
+    size_t asked = p->conf.bucket_bytes / sizeof(float), half = (p->n_trainable - b->span.off) / 2;
+    size_t len = b->span.len + more;
+    return len > asked || (len > half && b->span.len >= LEAST);
+}
 
 static fl_bucket *new_bucket(fl_plan *p, size_t off) {
     p->bucket = fl_resize(p->bucket, (size_t)(p->n_buckets + 1) * sizeof *p->bucket);
@@ -20,9 +29,8 @@ static void add_layer(fl_bucket *b, int layer) {
 static void add_param(fl_plan *p, int i) {
     const fl_place *place = &p->place[i];
     if (place->region != FL_REGION_TRAINABLE) return;
-    size_t room = p->conf.bucket_bytes / sizeof(float);
     fl_bucket *b = p->n_buckets ? &p->bucket[p->n_buckets - 1] : NULL;
-    if (!b || b->span.len + place->span.len > room) b = new_bucket(p, place->span.off);
+    if (!b || is_full(p, b, place->span.len)) b = new_bucket(p, place->span.off);
     b->span.len += place->span.len;
     add_layer(b, p->model->param[i].layer);
 }

@@ -29,7 +29,9 @@ const fl_field fl_reduce_fields[] = {
      "updates, `auto` by measurement one of `overlap` and `sharded`.",
      NULL},
     {"bucket_mb", FL_FLOAT, offsetof(fl_reduce_conf, bucket_mb), "25", 0.001, 1048576, NULL,
-     "Gradients are summed in buckets of about this many megabytes.", NULL},
+     "Gradients are summed in buckets of about this many megabytes, the last ones in smaller: each "
+     "takes at most half of what is left, down to one megabyte.",
+     NULL},
     {"allreduce_dtype", FL_CHOICE, offsetof(fl_reduce_conf, allreduce_dtype), "float32", 0, 0,
      "float32|bfloat16|float16",
      "Number format of gradients on their way between nodes; what rounding takes is sent along the "
