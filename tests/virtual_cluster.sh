@@ -8,7 +8,7 @@ vc=(bash "$script" --name "$name") # no function: signals are to reach it
 
 links() { ip -o link | cut -d' ' -f2 | sort; }
 links >links
-"${vc[@]}" up 3 --rate 1gbit 2>out || { code=$? && cat out && exit $code; } # 77: not possible here
+"${vc[@]}" up 3 --rate 1gbit --packets 2>out || { code=$? && cat out && exit $code; } # 77: not possible here
 trap '"${vc[@]}" down; rm -rf "$work"' EXIT
 
 # ok WHAT COMMAND…: it succeeds. Open MPI's daemons may say something, without consequence, when they start.

@@ -71,7 +71,7 @@ printf '%5s  %-7s %-9s %12s %12s %12s %12s %12s  %7s %7s\n' hosts trains reducer
     packets plan '' '' '' payload payload link link link '' ''
 for hosts in "${@:-2 4}"; do
     for n in $hosts; do
-        "${vc[@]}" up "$n" --rate "${RATE:-2gbit}"
+        "${vc[@]}" up "$n" --rate "${RATE:-2gbit}" --packets
         for freeze in $freezes; do
             for reducer in ${REDUCERS:-blocking overlap tree sharded}; do row "$n" "$freeze" "$reducer"; done
         done
