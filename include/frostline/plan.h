@@ -186,6 +186,9 @@ void fl_engine_take_hits(fl_engine *e, int64_t *hits, int64_t *rows);
 /* Static part, then live part. Training: batch statistics, dropout. Returns the logits (rows,
  * outputs), valid until the next call. Every rank calls, also with 0 rows. */
 const float *fl_engine_forward(fl_engine *e, const fl_batch *b, bool training, int64_t epoch);
+/* The static part of the batch that fl_engine_forward is to be called with next, and then does not
+ * run again: it waits for no update. After the backward of the batch before, whose outputs go. */
+void fl_engine_run_ahead(fl_engine *e, const fl_batch *b);
 /* The gradient of the loss in the logits, to be filled before fl_engine_backward: (rows, outputs).
  */
 float *fl_engine_logits_gradient(fl_engine *e);

@@ -95,6 +95,9 @@ void fl_reduce_forget(const fl_reduce *r, fl_window *v);
  */
 void fl_reduce_begin(fl_reduce *r, int bucket);
 void fl_reduce_end(fl_reduce *r);
+/* What is begun goes on while this rank computes something else, so that it is worth having some.
+ */
+bool fl_reduce_goes_on(const fl_reduce *r);
 void fl_reduce_publish(fl_reduce *r, fl_window *weights);
 fl_ledger fl_reduce_take(fl_reduce *r);
 

@@ -15,7 +15,7 @@
 #include "comm/half.h"
 #include "comm/sum.h"
 
-enum { FLIGHTS = 4, FLIGHT_FLOATS = 1 << 18, SHORT = 1024, TAGS = 1 << 13 };
+enum { FLIGHTS = 16, FLIGHT_FLOATS = 1 << 16, SHORT = 1024, TAGS = 1 << 13 };
 
 typedef enum stage { SCATTERING, GATHERING, DONE } stage;
 

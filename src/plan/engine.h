@@ -16,6 +16,7 @@ struct fl_engine {
     float *gathered;    /* (rows, input): of the rows that are not there yet */
     int *missing;       /* (rows) */
     int64_t hits, rows;
+    const fl_batch *ahead; /* whose static part has run already; or NULL */
 };
 
 static inline void *fl_engine_at(const fl_engine *e, size_t at) {

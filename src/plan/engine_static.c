@@ -60,6 +60,7 @@ static size_t input_bytes(const fl_engine *e) {
 
 void fl_engine_use_features(fl_engine *e, fl_cache *features) {
     e->features = features;
+    e->ahead = NULL;
     if (!features || e->gathered) return;
     e->gathered = fl_alloc_pages(input_bytes(e));
     e->missing = fl_alloc((size_t)e->p->rows * sizeof *e->missing);

@@ -168,6 +168,10 @@ void fl_reduce_end(fl_reduce *r) {
     r->begun = 0;
 }
 
+bool fl_reduce_goes_on(const fl_reduce *r) {
+    return r->ops->begin && !fl_window_is_whole(r->gradients);
+}
+
 static void begin_publishing(fl_reduce *r, int bucket) {
     fl_account *a = &r->account[bucket];
     a->publications++;

@@ -166,6 +166,7 @@ fl_status fl_run_epoch(fl_run *r) {
     r->epoch_began = fl_clock();
     r->rows_before = r->at.score.rows;
     fl_features_use(&r->kept, r->s->engine, r->loader);
+    r->ahead = NULL;
     fl_loader_start(r->loader, r->at.epoch, r->at.step_of_epoch);
     fl_run_ledger_begin(r);
     while (r->at.step_of_epoch < steps) {

@@ -45,8 +45,9 @@ typedef struct fl_run {
     bool finished;    /* the folder's run had ended already: nothing to do */
     fl_data *data;
     fl_loader *loader, *validation;
-    fl_share share; /* of each micro-batch: this rank's */
-    fl_tally tally; /* of a step */
+    const fl_batch *ahead; /* the next step's first, whose static part has run; NULL: not yet */
+    fl_share share;        /* of each micro-batch: this rank's */
+    fl_tally tally;        /* of a step */
     fl_session *s;
     fl_features kept, kept_validation; /* what crosses the frost line of s */
     fl_report *report;

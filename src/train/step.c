@@ -4,7 +4,7 @@
 
 #include "train/run.h"
 
-static const fl_batch *next_batch(fl_run *r) {
+static const fl_batch *read_batch(fl_run *r) {
     double start = fl_clock();
     fl_comm_phase(r->c, "reading data", r->at.step + 1);
     fl_comm_wait_for(r->c, "data");
@@ -13,6 +13,23 @@ static const fl_batch *next_batch(fl_run *r) {
     r->time.data += fl_clock() - start;
     FL_CHECK(b, "the loader ended at step %lld of the epoch", (long long)r->at.step_of_epoch);
     return b;
+}
+
+static const fl_batch *next_batch(fl_run *r) {
+    const fl_batch *b = r->ahead ? r->ahead : read_batch(r);
+    r->ahead = NULL;
+    return b;
+}
+
+/* What is frozen waits for no update: while the gradients are on their way, it computes for the
+ * next step. */
+static void run_ahead(fl_run *r) {
+    bool is_last = r->at.step_of_epoch + 1 == fl_loader_steps(r->loader) ||
+                   r->at.step + 1 == r->x->train.max_steps;
+    if (is_last || !fl_reduce_goes_on(r->s->reduce)) return;
+    r->ahead = read_batch(r);
+    fl_comm_phase(r->c, "forward, ahead", r->at.step + 1);
+    fl_engine_run_ahead(r->s->engine, r->ahead);
 }
 
 static fl_status micro_batch(fl_run *r, const fl_batch *b) {
@@ -112,6 +129,7 @@ static void log_step(const fl_run *r, double loss, double rate, double seconds) 
 fl_status fl_run_step(fl_run *r) {
     double start = fl_clock(), rate = fl_run_learning_rate(r);
     fl_status status = forward_backward(r);
+    run_ahead(r);
     reduce(r);
     fl_count all = fl_tally_sum(&r->tally, r->c);
     if (all.unreadable > 0) return fl_comm_agree(r->c, status);
