@@ -2,10 +2,10 @@
 # The training step of known nets with a new head, here and in PyTorch, in alternation: medians, and how many times
 # faster.
 #
-#   FROSTLINE=build/frostline [FROSTLINE_PYTHON=python] tests/bench/torch.sh [-n ROUNDS] [-s STEPS] [-o CASES]
+#   FROSTLINE=build/frostline [FROSTLINE_PYTHON=python] tests/bench/torch.sh [-n ROUNDS] [-s STEPS] [-o CASES] [-l 'LAYOUT …']
 #
-# Each round runs every case once with Frostline and once with each memory layout of PyTorch, whose better median
-# counts. CASES is a glob over net/freeze/ranks/threads, such as 'resnet20_cifar/*/1/1'; all of them take hours. freeze:
+# Each round runs every case once with Frostline and once with each memory layout of PyTorch (-l: nchw, nhwc, or both),
+# whose better median counts. CASES is a glob over net/freeze/ranks/threads, such as 'resnet20_cifar/*/1/1'; all of them take hours. freeze:
 # `base` trains the head alone, `none` everything. Exit code 77: no torch. The machine is to be idle; its load is
 # printed.
 set -uo pipefail
@@ -18,12 +18,13 @@ if ! "$python" -c 'import torch' 2>/dev/null; then
 fi
 . "$here/../../cluster/mpi-env.sh"
 
-rounds=5 steps=3 only='*'
-while getopts n:s:o: option; do
+rounds=5 steps=3 only='*' layouts='nchw nhwc'
+while getopts n:s:o:l: option; do
     case $option in
     n) rounds=$OPTARG ;;
     s) steps=$OPTARG ;;
     o) only=$OPTARG ;;
+    l) layouts=$OPTARG ;;
     *) exit 2 ;;
     esac
 done
@@ -84,7 +85,7 @@ for ((round = 1; round <= rounds; round++)); do
         file=$work/${case//\//-}
         echo "round $round of $rounds, $case, load $(cut -d' ' -f1 /proc/loadavg)" >&2
         frostline "$net" "$freeze" "$ranks" "$threads" >>"$file-frostline" || exit 1
-        for layout in nchw nhwc; do
+        for layout in $layouts; do
             torch "$layout" "$net" "$freeze" "$ranks" "$threads" >>"$file-$layout" || exit 1
         done
     done
