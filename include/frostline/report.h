@@ -4,6 +4,7 @@
 #define FROSTLINE_REPORT_H
 
 #include "frostline/plan.h"
+#include "frostline/trace.h"
 
 typedef struct fl_times {
     double data, fixed, forward, backward, reduce_exposed, update, other;
@@ -99,6 +100,27 @@ typedef struct fl_html_page { /* what report.html shows beside what the run's fi
 } fl_html_page;
 /* Makes <dir>/report.html, one file with inline SVG, from <dir>/metrics.jsonl and the page. */
 fl_status fl_report_html(const char *dir, const fl_html_page *page);
+
+/* ---- the timeline ---- */
+
+typedef struct fl_trace_rank {
+    char host[65];
+    int64_t n;     /* events */
+    uint64_t lost; /* that came before them and were not kept */
+} fl_trace_rank;
+
+typedef struct fl_timeline {
+    int ranks;
+    const fl_trace_rank *rank;   /* (ranks) */
+    size_t most;                 /* events of the rank that has the most */
+    const fl_trace_event *event; /* (ranks, most); each rank's in the order of their ends, buckets
+                                  * also in that of their beginnings */
+    const fl_model *model;       /* names the layers */
+} fl_timeline;
+/* Makes <dir>/trace.json in the Trace Event Format of chrome://tracing and Perfetto: a process for
+ * each rank; its thread 0 computes, the others hold the buckets that are under way at a time. Times
+ * in microseconds. FL_ERR_IO if the disk refuses. */
+fl_status fl_report_trace(const char *dir, const fl_timeline *t);
 
 /* ---- tables of a model and its plan; text, caller frees ---- */
 

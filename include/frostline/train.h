@@ -56,6 +56,7 @@ typedef struct fl_checkpoint_conf {
 
 typedef struct fl_log_conf {
     int64_t every_n_steps;
+    int64_t trace_steps[2]; /* first and last; FL_NONE: none */
 } fl_log_conf;
 
 typedef struct fl_experiment { /* a config understood: every section parsed, the net built, its

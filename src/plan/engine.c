@@ -1,6 +1,7 @@
 /* Runs a plan: one call per layer, prepared before step 0; a step only fills in the rows. */
 #include <string.h>
 
+#include "frostline/trace.h"
 #include "plan/engine.h"
 
 static void bind_params(const fl_engine *e, int l, fl_layer_call *c) {
@@ -104,15 +105,19 @@ void fl_engine_set_rows(fl_engine *e, int l, const fl_batch *b, bool training, i
 static void run_live(fl_engine *e, const fl_batch *b, bool training, int64_t epoch) {
     for (int k = e->p->schedule->n_static; k < e->p->schedule->n; k++) {
         int l = e->p->schedule->order[k];
+        uint64_t begun = fl_trace_begin();
         fl_engine_set_rows(e, l, b, training, epoch);
         e->p->model->layer[l].ops->forward(&e->forward[l]);
+        fl_trace_end(FL_TRACE_FORWARD, l, begun);
     }
 }
 
 void fl_engine_run_ahead(fl_engine *e, const fl_batch *b) {
     FL_CHECK(b->rows <= e->p->rows, "%d rows where %d were planned", b->rows, e->p->rows);
     double start = fl_clock();
+    uint64_t begun = fl_trace_begin();
     fl_engine_run_static(e, b);
+    fl_trace_end(FL_TRACE_STATIC, -1, begun);
     e->static_seconds += fl_clock() - start;
     e->ahead = b;
 }
@@ -122,7 +127,9 @@ const float *fl_engine_forward(fl_engine *e, const fl_batch *b, bool training, i
     if (e->ahead != b) fl_engine_run_ahead(e, b);
     e->ahead = NULL;
     double start = fl_clock();
+    uint64_t begun = fl_trace_begin();
     run_live(e, b, training, epoch);
+    fl_trace_end(FL_TRACE_FORWARD, -1, begun);
     e->forward_seconds += fl_clock() - start;
     return fl_engine_at(e, s->at[e->p->model->n_layers - 1].out);
 }
@@ -173,6 +180,7 @@ static void take_activation_back(fl_engine *e, int l) {
 static void run_backward(fl_engine *e, int l) {
     const fl_layer_call *f = &e->forward[l];
     fl_layer_call *c = &e->backward[l];
+    uint64_t begun = fl_trace_begin();
     c->rows = f->rows;
     c->sample = f->sample;
     c->global_rows = f->global_rows;
@@ -183,11 +191,13 @@ static void run_backward(fl_engine *e, int l) {
     begin_parameters(e, l);
     take_activation_back(e, l);
     e->p->model->layer[l].ops->backward(c);
+    fl_trace_end(FL_TRACE_BACKWARD, l, begun);
 }
 
 void fl_engine_backward(fl_engine *e, bool last) {
     const struct fl_schedule *s = e->p->schedule;
     double start = fl_clock();
+    uint64_t begun = fl_trace_begin();
     int bucket = 0;
     for (int k = s->n - 1; k >= s->n_static; k--) {
         if (e->p->model->layer[s->order[k]].wants_gradient) run_backward(e, s->order[k]);
@@ -197,6 +207,7 @@ void fl_engine_backward(fl_engine *e, bool last) {
     }
     e->fresh = last;
     e->backward_seconds += fl_clock() - start;
+    fl_trace_end(FL_TRACE_BACKWARD, -1, begun);
 }
 
 void fl_engine_take_times(fl_engine *e, double *fixed, double *forward, double *backward) {

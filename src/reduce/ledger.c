@@ -1,5 +1,6 @@
 /* What each bucket's reduction really did: bytes as they are handed on, times by the clock, both
  * read where a reduction waits anyway. */
+#include "frostline/trace.h"
 #include "reduce_internal.h"
 
 fl_span fl_reduce_enter(fl_reduce *r, int bucket) {
@@ -26,6 +27,7 @@ void fl_reduce_leave(fl_reduce *r, int bucket) {
     fl_stopwatch *w = &r->watch[bucket];
     fl_reduce_spend(r, bucket);
     w->spent += r->now - w->begun;
+    fl_trace_add(FL_TRACE_BUCKET, bucket, r->bucket[bucket].len * sizeof(float), w->begun, r->now);
 }
 
 void fl_reduce_close_step(fl_reduce *r) {

@@ -1,6 +1,7 @@
 /* The list of reducers, and the frame around them: order and memory. */
 #include <string.h>
 
+#include "frostline/trace.h"
 #include "reduce_internal.h"
 
 #define FL_REDUCER(name) extern const fl_reduce_ops fl_reduce_##name;
@@ -152,17 +153,19 @@ void fl_reduce_begin(fl_reduce *r, int bucket) {
     r->order[r->begun++] = bucket;
     r->given[bucket] = true;
     if (!r->ops->begin) return;
-    r->now = fl_ticks();
+    uint64_t start = r->now = fl_ticks();
     r->ops->begin(r, bucket);
     fl_comm_count(r->comm, NULL);
     fl_reduce_spend(r, bucket);
+    fl_trace_add(FL_TRACE_REDUCE, -1, 0, start, r->now);
 }
 
 void fl_reduce_end(fl_reduce *r) {
     FL_CHECK(r->begun == r->n, "%d of %d buckets were begun", r->begun, r->n);
-    r->now = fl_ticks();
+    uint64_t start = r->now = fl_ticks();
     r->ops->end(r);
     fl_comm_count(r->comm, NULL);
+    fl_trace_add(FL_TRACE_REDUCE, -1, 0, start, r->now);
     fl_reduce_close_step(r);
     memset(r->given, 0, (size_t)r->n * sizeof *r->given);
     r->begun = 0;
@@ -191,8 +194,9 @@ static void end_publishing(fl_reduce *r, int bucket) {
 
 void fl_reduce_publish(fl_reduce *r, fl_window *weights) {
     r->weights = weights;
-    r->now = fl_ticks();
+    uint64_t start = r->now = fl_ticks();
     for (int i = 0; i < r->n; i++) begin_publishing(r, i);
     fl_comm_count(r->comm, NULL);
     for (int i = 0; i < r->n; i++) end_publishing(r, i);
+    fl_trace_add(FL_TRACE_PUBLISH, -1, 0, start, r->now);
 }

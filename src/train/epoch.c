@@ -170,7 +170,9 @@ fl_status fl_run_epoch(fl_run *r) {
     fl_loader_start(r->loader, r->at.epoch, r->at.step_of_epoch);
     fl_run_ledger_begin(r);
     while (r->at.step_of_epoch < steps) {
+        fl_run_trace_begin(r);
         FL_TRY(fl_run_step(r));
+        FL_TRY(fl_run_trace_end(r));
         tell_start(r);
         if (r->at.step_of_epoch == steps || fl_run_steps_done(r)) break;
         if (r->stop || divides(r->x->checkpoint.every_steps, r->at.step))

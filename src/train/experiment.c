@@ -68,6 +68,8 @@ static const fl_field checkpoint_fields[] = {
 static const fl_field log_fields[] = {
     {"every_n_steps", FL_INT, OFFSET(fl_log_conf, every_n_steps), "10", 0, 1e9, NULL,
      "steps between logged lines; 0: none", NULL},
+    {"trace_steps", FL_PAIR, OFFSET(fl_log_conf, trace_steps), "null", 1, 1e12, NULL,
+     "first and last step whose timeline goes to trace.json", NULL},
     {0},
 };
 
@@ -139,6 +141,15 @@ static void check_name(const fl_experiment *x) {
     if (name && (!name[0] || strchr(name, '/') || name[0] == '.'))
         fl_node_error(fl_node_get(fl_config_root(x->config), "name"),
                       "name '%s' cannot name a folder; use letters, digits, '-' and '_'", name);
+}
+
+static void check_trace(const fl_experiment *x) {
+    const int64_t *steps = x->log.trace_steps;
+    if (steps[0] > steps[1])
+        fl_node_error(fl_node_get(fl_config_section(x->config, "log"), "trace_steps"),
+                      "trace_steps: the first step, %lld, comes after the last, %lld\nwrite "
+                      "[first, last]",
+                      (long long)steps[0], (long long)steps[1]);
 }
 
 static fl_status resolve_rules(fl_experiment *x) {
@@ -223,6 +234,7 @@ static void parse_all(fl_experiment *x) {
     parse_best(x);
     check_monitors(x);
     check_name(x);
+    check_trace(x);
     if (model == FL_OK) build(x, &ok);
 }
 

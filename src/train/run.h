@@ -64,6 +64,7 @@ typedef struct fl_run {
     bool warned;         /* that other bytes were moved than planned */
     fl_eval_result eval; /* of the last epoch; confusion owned */
     bool announced;      /* status.json says "running" */
+    bool tracing;        /* the first of log.trace_steps has begun, and trace.json is not written */
     bool stop;           /* asked to stop: all ranks know */
 } fl_run;
 
@@ -121,6 +122,17 @@ double fl_run_learning_rate(const fl_run *r); /* of the next step, before the ru
  * what all ranks moved into r->last, and says once where that is not what was planned. */
 void fl_run_ledger_begin(fl_run *r);
 void fl_run_ledger_end(fl_run *r);
+
+/* ---- trace.c: log.trace_steps ---- */
+
+void fl_run_trace_open(const fl_run *r); /* before the first step, if steps are to be traced */
+/* Before each step, and after it. Collective at the first of the steps, and at the last: that
+ * writes trace.json. */
+void fl_run_trace_begin(fl_run *r);
+fl_status fl_run_trace_end(fl_run *r);
+/* Collective, after the last step: writes what there is, if the run ended before the last of the
+ * steps. Returns `status`, the run's, if that is not FL_OK, with its message. */
+fl_status fl_run_trace_close(fl_run *r, fl_status status);
 
 /* ---- signals.c ---- */
 

@@ -2,15 +2,18 @@
  */
 #include <math.h>
 
+#include "frostline/trace.h"
 #include "train/run.h"
 
 static const fl_batch *read_batch(fl_run *r) {
     double start = fl_clock();
+    uint64_t begun = fl_trace_begin();
     fl_comm_phase(r->c, "reading data", r->at.step + 1);
     fl_comm_wait_for(r->c, "data");
     const fl_batch *b = fl_loader_next(r->loader);
     fl_comm_wait_for(r->c, NULL);
     r->time.data += fl_clock() - start;
+    fl_trace_end(FL_TRACE_DATA, -1, begun);
     FL_CHECK(b, "the loader ended at step %lld of the epoch", (long long)r->at.step_of_epoch);
     return b;
 }
@@ -95,9 +98,11 @@ static double clip_scale(const fl_run *r) {
 
 static void update(fl_run *r) {
     double start = fl_clock();
+    uint64_t begun = fl_trace_begin();
     fl_comm_phase(r->c, "update", r->at.step + 1);
     fl_session_update(r->s, fl_run_learning_rate(r), clip_scale(r), r->at.step + 1);
     r->time.update += fl_clock() - start;
+    fl_trace_end(FL_TRACE_UPDATE, -1, begun);
     fl_session_publish(r->s);
     take_ledger(r);
 }
@@ -126,12 +131,20 @@ static void log_step(const fl_run *r, double loss, double rate, double seconds) 
                               });
 }
 
+static fl_count control_sums(fl_run *r) {
+    uint64_t begun = fl_trace_begin();
+    fl_count all = fl_tally_sum(&r->tally, r->c);
+    fl_trace_end(FL_TRACE_SUMS, -1, begun);
+    return all;
+}
+
 fl_status fl_run_step(fl_run *r) {
+    uint64_t begun = fl_trace_begin();
     double start = fl_clock(), rate = fl_run_learning_rate(r);
     fl_status status = forward_backward(r);
     run_ahead(r);
     reduce(r);
-    fl_count all = fl_tally_sum(&r->tally, r->c);
+    fl_count all = control_sums(r);
     if (all.unreadable > 0) return fl_comm_agree(r->c, status);
     if (!isfinite(all.score.loss))
         return fl_fail(
@@ -142,5 +155,6 @@ fl_status fl_run_step(fl_run *r) {
     update(r);
     count_step(r, &all);
     log_step(r, all.score.loss / all.score.rows, rate, fl_clock() - start);
+    fl_trace_end(FL_TRACE_STEP, -1, begun);
     return FL_OK;
 }

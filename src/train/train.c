@@ -134,6 +134,7 @@ static fl_status open_run(fl_run *r) {
     FL_TRY(fl_comm_agree(r->c, open_loaders(r)));
     FL_TRY(open_session(r));
     FL_TRY(fl_features_keep(r->s, r->data, &r->kept, &r->kept_validation));
+    fl_run_trace_open(r);
     return fl_comm_agree(r->c, open_report(r));
 }
 
@@ -234,7 +235,8 @@ static fl_status open_and_run(fl_run *r) {
         fl_note("the run in '%s' is finished; nothing to do", r->dir);
         return FL_OK;
     }
-    FL_TRY(run_epochs(r));
+    fl_status status = run_epochs(r);
+    FL_TRY(fl_run_trace_close(r, status));
     return fl_session_verify(r->s);
 }
 
