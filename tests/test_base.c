@@ -1,4 +1,4 @@
-/* base: names, files, text, random numbers. */
+/* base: names, files, text, random numbers, the trace. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "frostline/base.h"
 #include "frostline/rng.h"
 #include "frostline/tensor.h"
+#include "frostline/trace.h"
 #include "unit.h"
 
 static void nearest_names(void **state) {
@@ -152,6 +153,33 @@ static void shapes(void **state) {
     assert_false(fl_shape_equal(fl_shape1(3), fl_shape3(1, 1, 3)));
 }
 
+/* What is recorded within a step is there, the last FL_TRACE_EVENTS of it, and nothing else. */
+static void traces(void **state) {
+    (void)state;
+    const int more = 3;
+    uint64_t lost, one_s = (uint64_t)(1 / fl_tick());
+    fl_trace_event *e = fl_alloc(FL_TRACE_EVENTS * sizeof *e);
+    fl_trace_step(1);
+    fl_trace_end(FL_TRACE_DATA, -1, fl_trace_begin()); /* not open: nowhere */
+    fl_trace_open();
+    fl_trace_start();
+    fl_trace_end(FL_TRACE_DATA, -1, fl_trace_begin()); /* not in a step */
+    assert_int_equal(fl_trace_take(e, &lost), 0);
+    fl_trace_step(7);
+    uint64_t now = fl_ticks();
+    for (int i = 0; i < FL_TRACE_EVENTS + more; i++)
+        fl_trace_add(FL_TRACE_BUCKET, i, 40, now, now + one_s);
+    assert_int_equal(fl_trace_take(e, &lost), FL_TRACE_EVENTS);
+    assert_int_equal(lost, more);
+    for (int i = 0; i < FL_TRACE_EVENTS; i++) assert_int_equal(e[i].index, i + more);
+    assert_int_equal(e[0].step, 7);
+    assert_int_equal(e[0].bytes, 40);
+    assert_true(fabs((double)(e[0].end - e[0].begin) - 1e9) < 1e6);
+    assert_int_equal(fl_trace_take(e, &lost), 0);
+    fl_trace_close();
+    fl_free(e);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearest_names),
@@ -166,6 +194,7 @@ int main(void) {
         cmocka_unit_test(arenas),
         cmocka_unit_test(shapes),
         cmocka_unit_test(utf8),
+        cmocka_unit_test(traces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

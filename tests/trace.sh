@@ -77,6 +77,12 @@ expect 0 'epoch 1/1' 'before' ranks 2 train net.yaml train.epochs=1 --run-dir am
 expect 0 'epoch 2/2' 'among the steps' ranks 2 train net.yaml 'log.trace_steps=[5,8]' --run-dir among
 timeline among 2 7 8
 
+# A run that fails leaves what it did until then, and its own exit code and message.
+sed 's/, activation: [a-z]*//' net.yaml >steep.yaml
+expect 4 'the loss is' 'a loss that is not finite' ranks 2 train steep.yaml optimizer.type=sgd optimizer.learning_rate=1e6 \
+    'log.trace_steps=[1,100]' --run-dir nonfinite
+has nonfinite '"step 1"'
+
 expect 2 'comes after the last' 'the wrong way round' frostline validate net.yaml 'log.trace_steps=[8,5]'
 expect 2 'between 1 and' 'counted from 0' frostline validate net.yaml 'log.trace_steps=[0,5]'
 finish
