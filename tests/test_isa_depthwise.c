@@ -3,7 +3,7 @@
 
 #include "frostline/conv.h"
 
-enum { GEOMETRIES = 30 };
+enum { GEOMETRIES = 60 };
 
 typedef struct run { /* what the three kernels make of one input */
     float *y, *dx, *dw;
@@ -22,7 +22,7 @@ static size_t w_size(const fl_conv *g) {
 static fl_conv random_geometry(void) {
     static const int channels[] = {1, 3, 4, 8, 15, 16, 17, 24, 33, 70};
     fl_conv g = {.h = pick(1, 20), .w = pick(1, 20), .ci = channels[pick(0, 9)]};
-    g.co = g.ci;
+    g.co = g.ci * (pick(0, 1) ? 1 : pick(2, 19));
     bool common = pick(0, 1);
     g.kh = common ? 3 : pick(1, 7), g.kw = common ? 3 : pick(1, 7);
     g.sh = pick(1, common ? 2 : 3), g.sw = pick(1, common ? 2 : 3);
@@ -122,13 +122,11 @@ static void every_set_agrees_with_the_reference(void **state) {
 
 static void what_does_not_fit(void **state) {
     (void)state;
-    fl_conv g = {4, 4, 2, 4, 4, 2, 3, 3, 1, 1, 1, 1}, twice = g;
-    twice.co = 4;
+    fl_conv g = {4, 4, 2, 4, 4, 2, 3, 3, 1, 1, 1, 1};
     fl_epilogue plain = {.pool = 1}, pooled = {.pool = 2};
     for (const fl_isa *const *s = fl_isas_all(); *s; s++) {
         assert_true((*s)->depthwise->fits(&g, &plain));
         assert_false((*s)->depthwise->fits(&g, &pooled));
-        assert_false((*s)->depthwise->fits(&twice, &plain));
     }
 }
 

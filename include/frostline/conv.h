@@ -48,7 +48,7 @@ typedef struct fl_conv_dw_algo { /* weight gradients: dw (kh, kw, ci, co) += adj
     double (*cost)(const fl_conv *g, int rows);
 } fl_conv_dw_algo;
 
-/* Depthwise convolution with multiplier 1 (ci = co), w (kh, kw, co), as it is. */
+/* Depthwise convolution with multiplier co / ci, w (kh, kw, co), as it is. */
 typedef struct fl_depthwise {
     bool (*fits)(const fl_conv *g, const fl_epilogue *e);
     void (*forward)(const fl_conv *g, int rows, const float *x, const float *w,
