@@ -316,6 +316,36 @@ static void accounts_are_as_foretold(void **state) {
     for_all(check_accounts);
 }
 
+/* Ranks that lie as fl_seat_on says move what it foretells, though nobody asks them. */
+static void check_before_the_run(int reducer, const layout *l) {
+    int nodes = fl_comm_nodes(comm), node_of[64];
+    check(n_ranks <= 64);
+    fl_seat_spread(n_ranks, nodes, node_of);
+    fl_seat at = fl_seat_on(rank, n_ranks, nodes, node_of);
+    if (over_ranks(node_of[rank] != fl_comm_node(comm)) > 0) return; /* not spread evenly */
+    check(at.peers == fl_comm_node_size(comm) && at.me == fl_comm_node_rank(comm));
+    fl_reduce_conf conf = {.reducer = reducer, .bucket_mb = 25};
+    if (fl_reducers_all()[reducer]->choose) return; /* may choose either */
+    fl_window *gradients = filled(l, whole_value), *weights;
+    check(fl_window_open_common(comm, l->len + GUARD, &weights) == FL_OK);
+    fl_reduce *r = opened(reducer, l, gradients);
+    for (int i = 0; i < l->n; i++) fl_reduce_begin(r, i);
+    fl_reduce_end(r);
+    fl_reduce_publish(r, weights);
+    for (int i = 0; i < l->n; i++) {
+        fl_traffic foretold = fl_reduce_foretell_on(&at, &conf, l->bucket[i]);
+        check(memcmp(&foretold, &fl_reduce_accounts(r)[i].moved, sizeof foretold) == 0);
+    }
+    fl_reduce_close(r);
+    fl_window_close(weights);
+    fl_window_close(gradients);
+}
+
+static void what_moves_is_known_before_there_are_ranks(void **state) {
+    (void)state;
+    for_all(check_before_the_run);
+}
+
 static void cross(void) {
     enum { LONG = 100003 };
     for (int reducer = 0; fl_reducers_all()[reducer]; reducer++) {
@@ -387,6 +417,7 @@ int main(void) {
         cmocka_unit_test(owners_hold_the_sum),
         cmocka_unit_test(ledger_counts_what_was_done),
         cmocka_unit_test(accounts_are_as_foretold),
+        cmocka_unit_test(what_moves_is_known_before_there_are_ranks),
         cmocka_unit_test(each_number_crosses_no_oftener_than_it_must),
         cmocka_unit_test(ledger_of_the_contract),
         cmocka_unit_test(exposure_is_told_apart),

@@ -6,6 +6,7 @@
 
 #include "frostline/base.h"
 #include "frostline/tensor.h"
+#include "frostline/traffic.h"
 
 typedef struct fl_comm fl_comm;
 
@@ -46,22 +47,10 @@ void fl_comm_sum_fixed(fl_comm *c, float *v, size_t n, float *work);
 
 /* ---- what is moved ---- */
 
-typedef struct fl_traffic { /* by one rank; bytes without headers of any kind */
-    uint64_t mpi_bytes;  /* handed to MPI: what is sent, or the vector of a collective of MPI's */
-    uint64_t sent_bytes; /* of them, those for ranks of other nodes, */
-    uint64_t messages;   /* and in how many messages. Of MPI's own all-reduce: as recursive
-                          * doubling sends them, which Open MPI does with short vectors */
-    uint64_t node_bytes; /* read from, or written to, what neighbours hold in shared memory */
-} fl_traffic;
-
-void fl_traffic_add(fl_traffic *to, const fl_traffic *more, uint64_t times);
 /* What this rank begins from now on is counted in *to, also when it ends later; NULL: nowhere in
  * particular. All else is counted in what fl_comm_other returns, which only grows. */
 void fl_comm_count(fl_comm *c, fl_traffic *to);
 const fl_traffic *fl_comm_other(const fl_comm *c);
-/* What fl_comm_sum_fixed of n floats moves on this rank, computed without doing it. */
-fl_traffic fl_comm_foretell_fixed(const fl_comm *c, size_t n);
-
 typedef struct fl_transport { /* of this process, since it started */
     int connections;          /* TCP connections to other hosts; 0: something else carries */
     uint64_t payload_bytes;   /* that they sent, MPI's headers included */
@@ -72,10 +61,6 @@ typedef struct fl_transport { /* of this process, since it started */
 /* As the kernel counted (TCP_INFO, Linux 4.19). Not collective; some system calls: not for every
  * step. */
 fl_transport fl_comm_transport(void);
-/* The link bytes to be expected of a rank that sends this much, and receives as much, over TCP on
- * Ethernet with packets of 1500 bytes. */
-uint64_t fl_traffic_on_link(const fl_traffic *t);
-
 /* ---- the watchdog ---- */
 
 /* Collective. From now on, who has waited for other ranks for longer than so many seconds ends the
@@ -155,7 +140,6 @@ int fl_window_parts(const fl_window *w);
 /* Sums go from node to node in this format from now on, those of FL_WIRE_… of two bytes with what
  * rounding took added the next time (error feedback: n more floats on each rank with a slice).
  * Within a node nothing is rounded. Before the first sum; the same on every rank. */
-typedef enum fl_wire { FL_WIRE_FLOAT32, FL_WIRE_BFLOAT16, FL_WIRE_FLOAT16 } fl_wire;
 void fl_window_send_as(fl_window *w, fl_wire wire);
 bool fl_window_is_whole(const fl_window *w);  /* all ranks share one memory: MPI has no part */
 bool fl_window_is_shared(const fl_window *w); /* the ranks of this node do */
@@ -176,15 +160,8 @@ uint64_t fl_window_scatter_begin(fl_window *w, fl_span s);
 uint64_t fl_window_gather_begin(fl_window *w, fl_span s);
 /* what a node's ranks have in their slices, on every rank of that node. */
 uint64_t fl_window_spread_begin(fl_window *w, fl_span s);
-/* What each of them moves on this rank, computed without doing it. */
-typedef enum fl_window_work {
-    FL_WINDOW_SUM,
-    FL_WINDOW_SLICE,
-    FL_WINDOW_SCATTER,
-    FL_WINDOW_GATHER,
-    FL_WINDOW_SPREAD
-} fl_window_work;
-fl_traffic fl_window_foretell(const fl_window *w, fl_window_work work, fl_span s);
+/* Where this rank stands, for fl_foretell: what each of them moves. Valid until the close. */
+const fl_seat *fl_window_seat(const fl_window *w);
 /* Gives back the memory of a span, which then reads as 0. Not collective. */
 void fl_window_forget(fl_window *w, fl_span s);
 /* Between begin and wait, now and then: lets what is begun advance. Waits for nobody. */

@@ -10,6 +10,7 @@
 #include "frostline/rng.h"
 #include "frostline/field.h"
 #include "frostline/config.h"
+#include "frostline/traffic.h"
 #include "frostline/comm.h"
 #include "frostline/kernel.h"
 #include "frostline/each.h"

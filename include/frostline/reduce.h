@@ -49,8 +49,8 @@ struct fl_reduce_ops {
     size_t (*work)(int ranks, int n, const fl_span *buckets);
     void (*begin)(fl_reduce *r, int bucket); /* its gradient on this rank is complete */
     void (*end)(fl_reduce *r); /* on return each bucket holds the sum, in what this rank owns */
-    /* What one sum of a span moves; NULL: what fl_window_slice_begin does. */
-    fl_traffic (*foretell)(const fl_reduce *r, fl_span s);
+    /* What one sum of a span moves on a rank; NULL: what fl_window_slice_begin does. */
+    fl_traffic (*foretell)(const fl_seat *at, fl_span s);
 };
 const fl_reduce_ops *const *fl_reducers_all(void);
 
@@ -107,5 +107,8 @@ void fl_reduce_clear_accounts(fl_reduce *r);
 /* What a step moves on this rank for a bucket of n floats, from its beginning to its publication:
  * for n other than there are, such as with nothing frozen. After the first fl_reduce_publish. */
 fl_traffic fl_reduce_foretell(const fl_reduce *r, size_t n);
+/* The same before there are ranks: of a bucket, on the rank that stands there, whose node keeps one
+ * copy of the weights. `auto`: as `overlap`, for it measures before it chooses. */
+fl_traffic fl_reduce_foretell_on(const fl_seat *at, const fl_reduce_conf *conf, fl_span s);
 
 #endif

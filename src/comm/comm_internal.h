@@ -23,11 +23,11 @@ struct fl_comm {
 };
 
 /* This rank hands a message of so many bytes to MPI. */
-static inline void fl_comm_sends(const fl_comm *c, fl_traffic *t, int to, size_t bytes) {
+static inline void fl_comm_sends(fl_comm *c, int to, size_t bytes) {
     bool leaves = c->node_of[to] != c->node_of[c->rank];
-    t->mpi_bytes += bytes;
-    t->sent_bytes += leaves ? bytes : 0;
-    t->messages += leaves;
+    c->count->mpi_bytes += bytes;
+    c->count->sent_bytes += leaves ? bytes : 0;
+    c->count->messages += leaves;
 }
 
 /* MPI counts are ints, so long vectors go in pieces of so many elements. Far below INT_MAX, and far

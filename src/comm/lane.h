@@ -4,13 +4,7 @@
 
 #include <mpi.h>
 
-#include "frostline/comm.h"
-
-typedef enum fl_task {
-    FL_TASK_SUM,     /* the sum, for all */
-    FL_TASK_SCATTER, /* the sum, for the owner of each part */
-    FL_TASK_GATHER,  /* each owner's part, for all */
-} fl_task;
+#include "comm/work.h"
 
 typedef struct fl_lane fl_lane;
 
@@ -23,13 +17,8 @@ fl_span fl_lane_owned(const fl_lane *l, fl_span slice);
 /* Begins a job on a slice of v, which is the same on all, and counts in `count` what it sends.
  * Returns its number, from 0. */
 uint64_t fl_lane_begin(fl_lane *l, fl_task task, float *v, fl_span slice, fl_traffic *count);
-/* What it will send. */
-fl_traffic fl_lane_foretell(const fl_lane *l, fl_task task, fl_span slice);
 void fl_lane_progress(fl_lane *l);
 /* All jobs below this number are done. */
 uint64_t fl_lane_ended(const fl_lane *l);
-
-/* Part k of n of a span. Parts meet at cache lines, lest two ranks write to the same one. */
-fl_span fl_part_of(fl_span s, int k, int n);
 
 #endif

@@ -1,7 +1,7 @@
 /* How a span is cut. */
-#include "comm/lane.h"
+#include "comm/work.h"
 
-enum { LINE_FLOATS = 16 };
+enum { LINE_FLOATS = 16, FLIGHT_FLOATS = 1 << 16 };
 
 fl_span fl_part_of(fl_span s, int k, int n) {
     size_t first = s.off / LINE_FLOATS * LINE_FLOATS, end = s.off + s.len;
@@ -11,4 +11,9 @@ fl_span fl_part_of(fl_span s, int k, int n) {
     if (from < s.off) from = s.off;
     if (to > end) to = end;
     return k < n && from < to ? (fl_span){from, to - from} : (fl_span){end, 0};
+}
+
+size_t fl_piece_of(int parts) {
+    size_t piece = FLIGHT_FLOATS / (size_t)parts;
+    return piece > FL_SHORT ? piece : FL_SHORT;
 }

@@ -17,7 +17,7 @@ static void add(float *restrict v, const float *restrict w, size_t n) {
 
 static void exchange(fl_comm *c, int partner, const float *give, size_t n_give, float *take,
                      size_t n_take) {
-    fl_comm_sends(c, c->count, partner, n_give * sizeof *give);
+    fl_comm_sends(c, partner, n_give * sizeof *give);
     MPI_Sendrecv(give, (int)n_give, MPI_FLOAT, partner, 0, take, (int)n_take, MPI_FLOAT, partner, 0,
                  c->world, MPI_STATUS_IGNORE);
 }
@@ -38,7 +38,7 @@ static void butterfly(fl_comm *c, int distance, float *v, size_t n, float *work)
 }
 
 static void send_whole(fl_comm *c, const float *v, int n, int to) {
-    fl_comm_sends(c, c->count, to, (size_t)n * sizeof *v);
+    fl_comm_sends(c, to, (size_t)n * sizeof *v);
     MPI_Send(v, n, MPI_FLOAT, to, 0, c->world);
 }
 
@@ -66,23 +66,4 @@ void fl_comm_sum_fixed(fl_comm *c, float *v, size_t n, float *work) {
     for (size_t at = 0; at < n; at += FL_SUM_WORK)
         sum_piece(c, v + at, n - at < FL_SUM_WORK ? (int)(n - at) : FL_SUM_WORK, work);
     fl_comm_unlock(c);
-}
-
-static void foretell_piece(const fl_comm *c, size_t n, fl_traffic *t) {
-    int p = fl_power_of_two_within(c->size), d = c->rank < p ? p / 2 : 0;
-    if (c->rank >= p) fl_comm_sends(c, t, c->rank - p, n * sizeof(float));
-    if (c->rank + p < c->size) fl_comm_sends(c, t, c->rank + p, n * sizeof(float));
-    for (; d > 0; d /= 2) {
-        size_t mine = c->rank & d ? n - n / 2 : n / 2;
-        fl_comm_sends(c, t, c->rank ^ d, (n - mine) * sizeof(float));
-        fl_comm_sends(c, t, c->rank ^ d, mine * sizeof(float));
-        n = mine;
-    }
-}
-
-fl_traffic fl_comm_foretell_fixed(const fl_comm *c, size_t n) {
-    fl_traffic t = {0};
-    for (size_t at = 0; at < n && c->size > 1; at += FL_SUM_WORK)
-        foretell_piece(c, n - at < FL_SUM_WORK ? n - at : FL_SUM_WORK, &t);
-    return t;
 }

@@ -49,31 +49,12 @@ fl_ledger fl_reduce_take(fl_reduce *r) {
     return l;
 }
 
-/* ---- what was to be expected ---- */
-
-static fl_traffic foretold_sum(const fl_reduce *r, fl_span s) {
-    return r->ops->foretell ? r->ops->foretell(r, s)
-                            : fl_window_foretell(r->gradients, FL_WINDOW_SLICE, s);
-}
-
-static fl_traffic foretold_publishing(const fl_reduce *r, fl_span s) {
-    fl_window_work work = r->ops->shards ? FL_WINDOW_GATHER : FL_WINDOW_SPREAD;
-    return r->weights ? fl_window_foretell(r->weights, work, s) : (fl_traffic){0};
-}
-
-fl_traffic fl_reduce_foretell(const fl_reduce *r, size_t n) {
-    const fl_span s = {0, n};
-    fl_traffic t = foretold_sum(r, s), published = foretold_publishing(r, s);
-    fl_traffic_add(&t, &published, 1);
-    return t;
-}
-
 const fl_account *fl_reduce_accounts(fl_reduce *r) {
     double tick = fl_tick();
     for (int i = 0; i < r->n; i++) {
         fl_account *a = &r->account[i];
-        fl_traffic sum = foretold_sum(r, r->bucket[i]);
-        fl_traffic published = foretold_publishing(r, r->bucket[i]);
+        fl_traffic sum = fl_foretell_sum(r->ops, fl_window_seat(r->gradients), r->bucket[i]);
+        fl_traffic published = fl_foretell_publishing(r, r->bucket[i]);
         a->foretold = (fl_traffic){0};
         fl_traffic_add(&a->foretold, &sum, a->calls);
         fl_traffic_add(&a->foretold, &published, a->publications);

@@ -51,4 +51,8 @@ void fl_reduce_leave(fl_reduce *r, int bucket);
 void fl_reduce_spend(fl_reduce *r, int bucket);
 void fl_reduce_close_step(fl_reduce *r);
 
+/* What the sum of a bucket, and the publication of its weights, move on this rank. */
+fl_traffic fl_foretell_sum(const fl_reduce_ops *ops, const fl_seat *gradients, fl_span s);
+fl_traffic fl_foretell_publishing(const fl_reduce *r, fl_span s);
+
 #endif

@@ -14,8 +14,8 @@ static void end(fl_reduce *r) {
     }
 }
 
-static fl_traffic foretell(const fl_reduce *r, fl_span s) {
-    return fl_window_foretell(r->gradients, FL_WINDOW_SCATTER, s);
+static fl_traffic foretell(const fl_seat *at, fl_span s) {
+    return fl_foretell(at, FL_WINDOW_SCATTER, s);
 }
 
 const fl_reduce_ops fl_reduce_sharded = {

@@ -24,9 +24,9 @@ static void end(fl_reduce *r) {
     }
 }
 
-static fl_traffic foretell(const fl_reduce *r, fl_span s) {
-    return fl_window_is_whole(r->gradients) ? fl_window_foretell(r->gradients, FL_WINDOW_SLICE, s)
-                                            : fl_comm_foretell_fixed(r->comm, s.len);
+static fl_traffic foretell(const fl_seat *at, fl_span s) {
+    return fl_seat_is_whole(at) ? fl_foretell(at, FL_WINDOW_SLICE, s)
+                                : fl_foretell_fixed(at, s.len);
 }
 
 const fl_reduce_ops fl_reduce_tree = {
