@@ -47,37 +47,25 @@ static inline void restore(FILE *stream, int saved) {
     close(saved);
 }
 
-/* Two ranks' accounts of one bucket, and of all. */
+/* Two ranks' accounts of one bucket, of the rest, and of all. */
+#define ROW(number, name, gradient, mpi, link)                                                     \
+    {                                                                                              \
+        .epoch = 1, .step = 110, .rank = number, .bucket = name, .calls = 110,                     \
+        .payload_bytes = gradient, .planned_payload_bytes = gradient,                              \
+        .unfrozen_payload_bytes = 2.0 * gradient, .mpi_bytes = mpi, .planned_mpi_bytes = mpi,      \
+        .unfrozen_mpi_bytes = 2.0 * mpi, .node_bytes = 512, .planned_node_bytes = 512,             \
+        .unfrozen_node_bytes = 1024, .link_bytes = link, .planned_link_bytes = 3730000,            \
+        .unfrozen_link_bytes = 7460000, .seconds = 0.2, .exposed_seconds = 0.1                     \
+    }
 static const fl_comm_row comm_rows[] = {
-    {.epoch = 1,
-     .step = 110,
-     .bucket = "0",
-     .calls = 110,
-     .payload_bytes = 3591000,
-     .planned_payload_bytes = 3591000,
-     .mpi_bytes = 3591000,
-     .link_bytes = NAN,
-     .seconds = 0.2},
-    {.epoch = 1,
-     .step = 110,
-     .bucket = "all",
-     .calls = 110,
-     .payload_bytes = 3591000,
-     .planned_payload_bytes = 3591000,
-     .mpi_bytes = 3591000,
-     .link_bytes = 3800000,
-     .seconds = 0.2},
-    {.epoch = 1,
-     .step = 110,
-     .rank = 1,
-     .bucket = "all",
-     .calls = 110,
-     .payload_bytes = 3591000,
-     .planned_payload_bytes = 3591000,
-     .mpi_bytes = 3591000,
-     .link_bytes = 3800000,
-     .seconds = 0.2},
+    ROW(0, "0", 3591000, 3590000, NAN),
+    ROW(0, "other", 0, 1000, NAN),
+    ROW(0, "all", 3591000, 3591000, 3800000),
+    ROW(1, "0", 3591000, 3590000, NAN),
+    ROW(1, "other", 0, 1000, NAN),
+    ROW(1, "all", 3591000, 3591000, 3800000),
 };
+#undef ROW
 enum { COMM_ROWS = sizeof comm_rows / sizeof comm_rows[0] };
 
 static inline fl_epoch_record epoch_of(int64_t i, int64_t n) {

@@ -184,17 +184,52 @@ static void test_page_without_numbers(void **state) {
     fl_free(page_of());
 }
 
-static void test_ledger_shows_a_difference(void **state) {
-    (void)state;
+/* Epochs 1–2, then 3–4 after the thaw, then `last`, all alike but what was done to it. */
+static char *page_of_ledger(fl_epoch_record last) {
     fl_report *r = open_report(false, 0);
     run(r, 1, 4, 4);
-    fl_epoch_record e = epoch_of(5, 5);
-    e.payload_bytes++;
-    assert_int_equal(quietly(r, e), FL_OK);
+    assert_int_equal(quietly(r, last), FL_OK);
     fl_report_close(r);
-    char *html = page_of();
-    assert_int_equal(count(html, "✓ equal"), 2); /* 1–2, then 3–4 after the thaw, in one row each */
-    assert_int_equal(count(html, "✗ not equal"), 1);
+    return page_of();
+}
+
+static void test_ledger_shows_a_difference(void **state) {
+    (void)state;
+    char *html = page_of_ledger(epoch_of(5, 5));
+    assert_non_null(strstr(html, "All is as planned"));
+    assert_int_equal(count(html, "✗"), 0);
+    assert_int_equal(count(html, "✓ +1.9 %"), 2); /* the link */
+    /* by epoch three kinds, then a bucket and the rest, each for both stretches */
+    assert_int_equal(count(html, "✓ equal"), 2 * (3 + 2));
+    assert_non_null(strstr(html, "7\u202f"
+                                 "182\u202f"
+                                 "000")); /* of both ranks, in one epoch */
+    fl_free(html);
+    fl_epoch_record e = epoch_of(5, 5);
+    fl_comm_row rows[COMM_ROWS];
+    memcpy(rows, e.comm, sizeof rows);
+    rows[3].mpi_bytes++, rows[5].mpi_bytes++, e.mpi_bytes++;
+    e.comm = rows;
+    html = page_of_ledger(e);
+    assert_int_equal(count(html, "✗ not equal"), 2); /* in all, and in its bucket */
+    assert_non_null(strstr(html, "1 of these figures is not as planned"));
+    fl_free(html);
+}
+
+/* What an older version, or a crash, left: the rest is shown. */
+static void test_ledger_without_accounts(void **state) {
+    (void)state;
+    char *html = page_of_ledger(epoch_of(5, 5));
+    int whole = count(html, "✓ equal");
+    fl_free(html);
+    append_to("comm.csv", "5,550,1,all,1,1");
+    html = page_of();
+    assert_int_equal(count(html, "✓ equal"), whole);
+    fl_free(html);
+    put_file("comm.csv", "epoch,step,rank\n1,1,0\n");
+    html = page_of();
+    assert_int_equal(count(html, "✓ equal"), 2); /* the gradient, from metrics.jsonl */
+    assert_null(strstr(html, "By bucket"));
     fl_free(html);
 }
 
@@ -221,6 +256,7 @@ int main(void) {
         cmocka_unit_test(test_page_of_a_run),
         cmocka_unit_test(test_page_without_numbers),
         cmocka_unit_test(test_ledger_shows_a_difference),
+        cmocka_unit_test(test_ledger_without_accounts),
         cmocka_unit_test(test_history_takes_the_later_telling),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);

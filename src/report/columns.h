@@ -12,7 +12,7 @@ typedef enum fl_column_kind {
     FL_COLUMN_SIZE,
     FL_COLUMN_INT,
     FL_COLUMN_BOOL,
-    FL_COLUMN_TEXT, /* a char array; written, not read back */
+    FL_COLUMN_TEXT, /* a char array; no number */
 } fl_column_kind;
 
 typedef struct fl_column {

@@ -69,12 +69,18 @@ void fl_history_free(fl_history *h) {
     fl_free(h->epoch);
 }
 
+/* Bytes that MPI was given beyond the plan; what is not told is none. */
+static double surplus(const fl_epoch_record *e) {
+    double n = e->mpi_bytes - e->planned_mpi_bytes;
+    return isnan(n) ? 0 : n;
+}
+
 static bool alike(const fl_epoch_record *a, const fl_epoch_record *b) {
     return a->phase == b->phase && a->trainable == b->trainable &&
            a->payload_bytes == b->payload_bytes && a->wire_bytes == b->wire_bytes &&
            a->planned_payload_bytes == b->planned_payload_bytes &&
            a->unfrozen_payload_bytes == b->unfrozen_payload_bytes &&
-           a->reduce_calls == b->reduce_calls;
+           a->reduce_calls == b->reduce_calls && surplus(a) == surplus(b);
 }
 
 int fl_history_alike(const fl_history *h, int from) {

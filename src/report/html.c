@@ -64,7 +64,8 @@ void fl_page_facts(fl_text *out, int n, const char *const (*fact)[2]) {
     fl_page_section_end(out);
 }
 
-static void put_page(fl_text *out, const fl_html_page *page, const fl_history *h) {
+static void put_page(fl_text *out, const fl_html_page *page, const fl_history *h,
+                     const fl_tallies *tallies) {
     const char *title = page->title ? page->title : "run";
     fl_page_head(out, title);
     put_header(out, page, title);
@@ -73,29 +74,38 @@ static void put_page(fl_text *out, const fl_html_page *page, const fl_history *h
     fl_page_figures(out, h);
     fl_page_section_end(out);
     fl_page_charts(out, h);
-    fl_page_ledger(out, h);
+    fl_page_ledger(out, h, tallies);
     fl_page_epochs(out, h);
     fl_page_confusion(out, page);
     fl_page_text(out, "Model", page->summary_text);
     fl_page_facts(out, page->n_facts, page->fact);
     fl_page_text(out, "Resolved config", page->config_text);
-    fl_text_add(out,
-                "</main>\n<footer>Made from metrics.jsonl in the folder of this run. This file "
-                "needs no network and runs no scripts.</footer>\n</body>\n</html>\n");
+    fl_text_add(out, "</main>\n<footer>Made from metrics.jsonl and comm.csv in the folder of this "
+                     "run. This file "
+                     "needs no network and runs no scripts.</footer>\n</body>\n</html>\n");
+}
+
+static fl_status write_page(const char *path, const fl_html_page *page, const fl_history *h,
+                            const fl_tallies *tallies) {
+    fl_text out = {0};
+    put_page(&out, page, h, tallies);
+    fl_status status = fl_file_replace(path, out.s, out.len);
+    fl_free(out.s);
+    return status;
 }
 
 fl_status fl_report_html(const char *dir, const fl_html_page *page) {
-    fl_history h;
-    char *metrics = fl_path_join(dir, "metrics.jsonl"), *path = fl_path_join(dir, "report.html");
+    fl_history h = {0};
+    fl_tallies tallies = {0};
+    char *metrics = fl_path_join(dir, "metrics.jsonl"), *path = fl_path_join(dir, "report.html"),
+         *comm = fl_path_join(dir, "comm.csv");
     fl_status status = fl_history_read(metrics, &h);
-    if (status == FL_OK) {
-        fl_text out = {0};
-        put_page(&out, page, &h);
-        status = fl_file_replace(path, out.s, out.len);
-        fl_free(out.s);
-        fl_history_free(&h);
-    }
+    if (status == FL_OK) status = fl_tallies_read(comm, &h, &tallies);
+    if (status == FL_OK) status = write_page(path, page, &h, &tallies);
+    fl_history_free(&h);
+    fl_tallies_free(&tallies);
     fl_free(metrics);
     fl_free(path);
+    fl_free(comm);
     return status;
 }

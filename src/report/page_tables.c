@@ -1,4 +1,4 @@
-/* page_tables.c: the ledger of bytes and the table of epochs in report.html. */
+/* page_tables.c: the frame of tables, and the table of epochs, in report.html. */
 #include <math.h>
 
 #include "page.h"
@@ -41,64 +41,6 @@ static void whole(fl_text *out, uint64_t n) {
 static void human(fl_text *out, const char *(*text)(double, char *), double v) {
     char buf[32];
     fl_text_add(out, "<td>%s</td>", text(v, buf));
-}
-
-/* ---- the ledger ---- */
-
-static void put_verdict(fl_text *out, const fl_epoch_record *e) {
-    bool equal = e->payload_bytes == e->planned_payload_bytes;
-    fl_text_add(out, "<td class=\"%s\">%s</td>", equal ? "good" : "bad",
-                equal ? "✓ equal" : "✗ not equal");
-}
-
-static void put_ratio(fl_text *out, const fl_epoch_record *e) {
-    char share[32];
-    double part = (double)e->payload_bytes / (double)e->unfrozen_payload_bytes;
-    fl_text_add(out, "<td>%s</td>", e->unfrozen_payload_bytes ? fl_text_percent(part, share) : "–");
-}
-
-/* One row for a run of epochs that sent the same. */
-static void put_entry(fl_text *out, const fl_history *h, int from, int to) {
-    const fl_epoch_record *e = &h->epoch[from], *last = &h->epoch[to - 1];
-    double seconds = 0, exposed = 0;
-    for (int i = from; i < to; i++) {
-        seconds += h->epoch[i].reduce_seconds / (to - from);
-        exposed += h->epoch[i].time.reduce_exposed / (to - from);
-    }
-    fl_text_add(out, "<tr><th scope=\"row\">%lld", (long long)e->epoch);
-    if (to - from > 1) fl_text_add(out, "–%lld", (long long)last->epoch);
-    fl_text_add(out, "</th>");
-    whole(out, e->trainable);
-    whole(out, e->planned_payload_bytes);
-    whole(out, e->payload_bytes);
-    put_verdict(out, e);
-    whole(out, e->unfrozen_payload_bytes);
-    put_ratio(out, e);
-    whole(out, e->wire_bytes);
-    whole(out, e->reduce_calls);
-    human(out, fl_human_seconds, seconds);
-    human(out, fl_human_seconds, exposed);
-    fl_text_add(out, "</tr>\n");
-}
-
-void fl_page_ledger(fl_text *out, const fl_history *h) {
-    static const char *const head[] = {
-        "Epochs",  "Learning",       "Planned bytes", "Measured bytes",
-        "Verdict", "Nothing frozen", "Share",         "Sent by a rank",
-        "Calls",   "Reducing",       "Not hidden",
-    };
-    if (!h->n_epochs) return;
-    fl_page_section(out, "Communication ledger");
-    fl_text_add(out, "<p>Bytes of gradient reduced in one epoch, as planned before the first step "
-                     "and as counted by the reducer. Learning: parameters that may change; times "
-                     "are means per epoch.</p>\n");
-    fl_page_table(out, "Communication ledger", (int)FL_COUNT(head), head);
-    for (int from = 0, to; from < h->n_epochs; from = to) {
-        to = fl_history_alike(h, from);
-        put_entry(out, h, from, to);
-    }
-    fl_page_table_end(out);
-    fl_page_section_end(out);
 }
 
 /* ---- the epochs ---- */
