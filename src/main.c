@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
         status = dispatch(c, argc, argv);
         fl_free(fl_cli_command_line);
     }
-    if (fflush(stdout) != 0 && status == FL_OK)
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == FL_OK)
         status = fl_fail(FL_ERR_IO, "cannot write to the standard output");
     if (status != FL_OK && (!c || fl_comm_rank(c) == 0)) fprintf(stderr, "%s\n", fl_message());
     fl_comm_close(c);

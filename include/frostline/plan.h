@@ -87,6 +87,18 @@ typedef struct fl_feature_plan { /* what crosses the frost line, as it is to be 
     size_t bytes;                            /* of the tables of both sets */
 } fl_feature_plan;
 
+typedef struct fl_bytes {   /* moved by the sum of gradients and the publication of weights: */
+    double mpi, node, link; /* handed to MPI; between ranks of a node; on the link */
+} fl_bytes;
+
+typedef struct fl_traffic_plan { /* of one step */
+    int nodes;                   /* that the ranks are spread over; 0: not worked out */
+    const char *reducer;
+    fl_bytes *bucket;             /* (n_buckets): by all ranks together */
+    fl_bytes all, all_unfrozen;   /* likewise all buckets; with nothing frozen */
+    fl_bytes rank, rank_unfrozen; /* the same by the rank that moves most, each by itself */
+} fl_traffic_plan;
+
 /* Measured: an idle rank under Open MPI 4.1 and OpenBLAS, and what the ranks of a node share of it.
  */
 enum { FL_PROGRAM_BYTES = 5500000, FL_PROGRAM_SHARED_BYTES = 5500000 };
@@ -121,6 +133,7 @@ typedef struct fl_plan {
     size_t feature_width;     /* floats per row that cross the frost line; 0: nothing is static */
     bool live_reads_input;    /* a live layer takes the net's input itself */
     fl_feature_plan features; /* the run's own: fl_experiment_features */
+    fl_traffic_plan traffic;  /* likewise: fl_experiment_traffic */
     fl_memory memory;
     struct fl_schedule *schedule; /* the engine's own: calls and addresses */
 } fl_plan;

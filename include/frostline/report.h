@@ -98,7 +98,8 @@ typedef struct fl_html_page { /* what report.html shows beside what the run's fi
     int n_facts;
     const char *const (*fact)[2]; /* hardware, versions */
 } fl_html_page;
-/* Makes <dir>/report.html, one file with inline SVG, from <dir>/metrics.jsonl and the page. */
+/* Makes <dir>/report.html, one file with inline SVG, from <dir>/metrics.jsonl, comm.csv and the
+ * page. */
 fl_status fl_report_html(const char *dir, const fl_html_page *page);
 
 /* ---- the timeline ---- */
@@ -130,11 +131,13 @@ fl_status fl_report_trace(const char *dir, const fl_timeline *t);
 /* Keras's table. optimizer: its name, for the line about its state; NULL: no such line. Totals
  * count parameters and buffers; trainable ones are those that the optimizer changes. */
 char *fl_summary_text(const fl_plan *p, const char *optimizer, int columns);
-/* Per layer what runs (FLOPs of one row), then buckets, memory and bytes reduced. */
+/* Per layer what runs (FLOPs of one row), then buckets, memory and bytes reduced, and, once worked
+ * out, moved. */
 char *fl_plan_table(const fl_plan *p, int columns);
 /* One JSON object on one line. "flops" are those of the busiest rank in one step: its rows ×
  * accumulation × those of a row, static layers counted as if nothing were cached; a layer's
- * "flops_per_row" are those of one row. */
+ * "flops_per_row" are those of one row. Bytes moved are those of all ranks together, but
+ * "…_per_rank": of the rank that moves most. */
 char *fl_plan_json(const fl_plan *p);
 
 /* "14.7 M", "527.9 kB", "1 h 02 min" into buf (≥ 32 bytes), which is returned. */

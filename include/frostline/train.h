@@ -108,6 +108,9 @@ fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan 
  * NULL: on this node alone. FL_ERR_CONFIG if what `data.cache_features` asks for cannot be. */
 fl_status fl_experiment_features(fl_comm *c, const fl_experiment *x, const fl_data *d, int phase,
                                  fl_plan *p);
+/* Fills in p->traffic: what its ranks will move, spread evenly over so many nodes, 1 … np. Not
+ * collective. */
+void fl_experiment_traffic(const fl_experiment *x, int nodes, fl_plan *p);
 
 typedef struct fl_train_options {
     const char *run_dir; /* NULL: <output_dir>/<name>/<time>[-<job>] */

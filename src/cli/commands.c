@@ -18,7 +18,7 @@ const fl_command fl_commands[] = {
      "the five likeliest classes of each image, or the logits of a tensor", true, fl_cli_predict},
     {"summary", "CONFIG", "the layers, their shapes and parameters, what trains and what is frozen",
      false, fl_cli_summary},
-    {"plan", "CONFIG [--np N] [--phase I] [--json]",
+    {"plan", "CONFIG [--np N] [--nodes N] [--phase I] [--json]",
      "what will run, what will be sent, what it will take", false, fl_cli_plan},
     {"slurm",
      "CONFIG [section.key=value …] [none | until:LAYER | NAME:section.key=value …] [--nodes N] "

@@ -17,68 +17,90 @@ fl_status fl_cli_plan_features(const fl_cli *cli, int phase, fl_plan *p) {
     return status;
 }
 
-static fl_status with_plan(int argc, char **argv, const fl_option *options, const char **np,
-                           const char **phase,
-                           fl_status (*print)(const fl_experiment *, const fl_plan *)) {
-    fl_cli cli;
-    fl_plan *p = NULL;
-    FL_TRY(fl_cli_open(NULL, argc, argv, options, 0, &cli));
-    char *end = NULL, *end2 = NULL;
-    long n = np && *np ? strtol(*np, &end, 10) : 1,
-         i = phase && *phase ? strtol(*phase, &end2, 10) : 0;
-    fl_status status = FL_OK;
-    if ((end && *end) || n < 1 || n > 1 << 24)
-        status = fl_fail(FL_ERR_CONFIG,
-                         "option '--np' cannot be '%s'; it is a number of ranks from 1", *np);
-    else if ((end2 && *end2) || i < 0 || i >= fl_freeze_phases(cli.x->freeze))
-        status = fl_fail(FL_ERR_CONFIG,
-                         "option '--phase' cannot be '%s'; the freeze schedule has phases 0 to %d",
-                         *phase, fl_freeze_phases(cli.x->freeze) - 1);
-    if (status == FL_OK) status = fl_experiment_plan(cli.x, (int)i, (int)n, &p);
-    if (status == FL_OK && np) status = fl_cli_plan_features(&cli, (int)i, p);
-    if (status == FL_OK) status = print(cli.x, p);
-    fl_plan_close(p);
-    fl_cli_close(&cli);
-    return status;
-}
-
-static fl_status print_owned(char *text) {
+static void print_owned(char *text) {
     fputs(text, stdout);
     fl_free(text);
+}
+
+/* ---- options ---- */
+
+typedef struct wish {
+    const char *np, *nodes, *phase; /* as given; NULL: not */
+    bool json;
+} wish;
+
+typedef struct place {
+    long np, nodes, phase;
+} place;
+
+static bool is_number(const char *text, long from, long to, long *out) {
+    char *end = NULL;
+    if (!text) return true;
+    errno = 0;
+    *out = strtol(text, &end, 10);
+    return *text && !*end && !errno && *out >= from && *out <= to;
+}
+
+static fl_status understand(const wish *w, int phases, place *out) {
+    *out = (place){.np = 1, .nodes = 1};
+    if (!is_number(w->np, 1, 1 << 24, &out->np))
+        return fl_fail(FL_ERR_CONFIG,
+                       "option '--np' cannot be '%s'; it is a number of ranks from 1", w->np);
+    if (!is_number(w->nodes, 1, out->np, &out->nodes))
+        return fl_fail(FL_ERR_CONFIG,
+                       "option '--nodes' cannot be '%s'; it is a number of nodes from 1 to that of "
+                       "ranks, %ld ('--np')",
+                       w->nodes, out->np);
+    if (!is_number(w->phase, 0, phases - 1, &out->phase))
+        return fl_fail(FL_ERR_CONFIG,
+                       "option '--phase' cannot be '%s'; the freeze schedule has phases 0 to %d",
+                       w->phase, phases - 1);
     return FL_OK;
 }
 
-static fl_status print_summary(const fl_experiment *x, const fl_plan *p) {
-    return print_owned(fl_summary_text(p, x->optim.ops->name, fl_cli_columns()));
-}
+/* ---- the commands ---- */
 
-static fl_status print_table(const fl_experiment *x, const fl_plan *p) {
-    (void)x;
-    return print_owned(fl_plan_table(p, fl_cli_columns()));
-}
-
-static fl_status print_json(const fl_experiment *x, const fl_plan *p) {
-    (void)x;
-    return print_owned(fl_plan_json(p));
+static fl_status summarise(const fl_cli *cli) {
+    fl_plan *p;
+    FL_TRY(fl_experiment_plan(cli->x, 0, 1, &p));
+    print_owned(fl_summary_text(p, cli->x->optim.ops->name, fl_cli_columns()));
+    fl_plan_close(p);
+    return FL_OK;
 }
 
 fl_status fl_cli_summary(fl_comm *c, int argc, char **argv) {
     (void)c;
-    return with_plan(argc, argv, NULL, NULL, NULL, print_summary);
+    fl_cli cli;
+    FL_TRY(fl_cli_open(NULL, argc, argv, NULL, 0, &cli));
+    fl_status status = summarise(&cli);
+    fl_cli_close(&cli);
+    return status;
 }
 
-static bool plan_as_json;
-
-static fl_status print_plan(const fl_experiment *x, const fl_plan *p) {
-    return (plan_as_json ? print_json : print_table)(x, p);
+static fl_status plan(const fl_cli *cli, const wish *w) {
+    place at;
+    fl_plan *p;
+    FL_TRY(understand(w, fl_freeze_phases(cli->x->freeze), &at));
+    FL_TRY(fl_experiment_plan(cli->x, (int)at.phase, (int)at.np, &p));
+    fl_experiment_traffic(cli->x, (int)at.nodes, p);
+    fl_status status = fl_cli_plan_features(cli, (int)at.phase, p);
+    if (status == FL_OK)
+        print_owned(w->json ? fl_plan_json(p) : fl_plan_table(p, fl_cli_columns()));
+    fl_plan_close(p);
+    return status;
 }
 
 fl_status fl_cli_plan(fl_comm *c, int argc, char **argv) {
     (void)c;
-    const char *np = NULL, *phase = NULL;
-    const fl_option options[] = {{"np", &np, NULL, NULL},
-                                 {"phase", &phase, NULL, NULL},
-                                 {"json", NULL, NULL, &plan_as_json},
+    fl_cli cli;
+    wish w = {0};
+    const fl_option options[] = {{"np", &w.np, NULL, NULL},
+                                 {"nodes", &w.nodes, NULL, NULL},
+                                 {"phase", &w.phase, NULL, NULL},
+                                 {"json", NULL, NULL, &w.json},
                                  {NULL, NULL, NULL, NULL}};
-    return with_plan(argc, argv, options, &np, &phase, print_plan);
+    FL_TRY(fl_cli_open(NULL, argc, argv, options, 0, &cli));
+    fl_status status = plan(&cli, &w);
+    fl_cli_close(&cli);
+    return status;
 }

@@ -113,6 +113,23 @@ static json_t *layers(const fl_plan *p) {
     return a;
 }
 
+static json_t *whole(double bytes) {
+    return json_integer((json_int_t)bytes);
+}
+
+/* Keys "<before>mpi_bytes<behind>", … */
+static void set_bytes(json_t *o, const char *before, const char *behind, const fl_bytes *b) {
+    const struct {
+        const char *what;
+        double bytes;
+    } figure[] = {{"mpi", b->mpi}, {"node", b->node}, {"link", b->link}};
+    for (size_t i = 0; i < FL_COUNT(figure); i++) {
+        char *key = fl_format("%s%s_bytes%s", before, figure[i].what, behind);
+        set(o, key, whole(figure[i].bytes));
+        fl_free(key);
+    }
+}
+
 static json_t *bucket(const fl_plan *p, int i) {
     const fl_bucket *b = &p->bucket[i];
     json_t *o = json_object(), *names = json_array();
@@ -120,6 +137,7 @@ static json_t *bucket(const fl_plan *p, int i) {
         json_array_append_new(names, name(p->model->layer[b->layer[k]].name));
     set(o, "index", json_integer(i));
     set(o, "bytes", integer(b->span.len * sizeof(float)));
+    if (p->traffic.nodes) set_bytes(o, "", "", &p->traffic.bucket[i]);
     set(o, "ready", name(p->model->layer[b->ready].name));
     set(o, "layers", names);
     return o;
@@ -137,6 +155,13 @@ static void set_traffic(json_t *o, const fl_plan *p) {
     set(o, "unfrozen_payload_bytes", integer(unfrozen));
     set(o, "wire_bytes_per_rank", integer(fl_plan_wire_bytes(p, payload)));
     set(o, "unfrozen_wire_bytes_per_rank", integer(fl_plan_wire_bytes(p, unfrozen)));
+    if (!p->traffic.nodes) return;
+    set(o, "nodes", json_integer(p->traffic.nodes));
+    set(o, "reducer", name(p->traffic.reducer));
+    set_bytes(o, "", "", &p->traffic.all);
+    set_bytes(o, "unfrozen_", "", &p->traffic.all_unfrozen);
+    set_bytes(o, "", "_per_rank", &p->traffic.rank);
+    set_bytes(o, "unfrozen_", "_per_rank", &p->traffic.rank_unfrozen);
 }
 
 /* Bytes per node; null where the rows are not known. */

@@ -94,34 +94,6 @@ static void add_costs(fl_text *out, const fl_plan *p) {
                 fl_human_count(t.flops_backward, backward));
 }
 
-static void add_bucket(fl_table *t, const fl_plan *p, int i) {
-    const fl_bucket *b = &p->bucket[i];
-    char size[32];
-    fl_text layers = {0};
-    for (int k = 0; k < b->n_layers; k++)
-        fl_text_add(&layers, "%s%s", k ? ", " : "", p->model->layer[b->layer[k]].name);
-    fl_table_row(t);
-    fl_table_cell(t, 0, "%d", i);
-    fl_table_cell(t, 1, "%s", bytes_text(b->span.len * sizeof(float), size));
-    fl_table_cell(t, 2, "%s", p->model->layer[b->ready].name);
-    fl_table_cell(t, 3, "%s", layers.s ? layers.s : "");
-    fl_free(layers.s);
-}
-
-static void add_buckets(fl_text *out, const fl_plan *p, int columns) {
-    static const fl_table_column bucket_columns[] = {
-        {"Bucket", .right = true},
-        {"Bytes", .right = true},
-        {"Ready after", .shrinks = true},
-        {"Layers", .shrinks = true},
-    };
-    fl_text_add(out, "\nBuckets, in the order in which backward fills them\n");
-    fl_table t = fl_table_open((int)FL_COUNT(bucket_columns), bucket_columns);
-    for (int i = 0; i < p->n_buckets; i++) add_bucket(&t, p, i);
-    fl_table_print(&t, columns, out);
-    fl_table_close(&t);
-}
-
 static void memory_row(fl_table *t, const char *what, size_t bytes) {
     char size[32];
     if (bytes == 0) return;
@@ -169,20 +141,6 @@ static void add_memory(fl_text *out, const fl_plan *p, int columns) {
     fl_table_close(&t);
 }
 
-static void add_traffic(fl_text *out, const fl_plan *p) {
-    size_t payload = fl_plan_payload_bytes(p), unfrozen = fl_plan_unfrozen_payload_bytes(p);
-    char a[32], b[32], c[32], share[32];
-    fl_text_add(out, "\nReduced per step: %s, %s with nothing frozen", bytes_text(payload, a),
-                bytes_text(unfrozen, b));
-    if (payload)
-        fl_text_add(out, ": %.3g times less (%s)", (double)unfrozen / (double)payload,
-                    fl_text_percent((double)payload / (double)unfrozen, share));
-    fl_text_add(out, "\nSent by each of %d rank%s per step: %s, %s with nothing frozen\n",
-                p->conf.np, p->conf.np == 1 ? "" : "s",
-                bytes_text(fl_plan_wire_bytes(p, payload), a),
-                bytes_text(fl_plan_wire_bytes(p, unfrozen), c));
-}
-
 /* With as many parts as ranks each has one; the line above says its rows. */
 static void add_shards(fl_text *out, const fl_plan *p) {
     const fl_plan_conf *c = &p->conf;
@@ -204,9 +162,9 @@ char *fl_plan_table(const fl_plan *p, int columns) {
     add_shards(&out, p);
     add_layers(&out, p, columns);
     add_costs(&out, p);
-    add_buckets(&out, p, columns);
+    fl_add_buckets(p, columns, &out);
     add_memory(&out, p, columns);
     fl_add_features(p, &out);
-    add_traffic(&out, p);
+    fl_add_traffic(p, &out);
     return out.s;
 }

@@ -17,6 +17,10 @@ fl_totals fl_totals_of(const fl_plan *p);
 /* A line on what is kept of what crosses the frost line, if that was worked out. */
 void fl_add_features(const fl_plan *p, fl_text *t);
 
+/* The buckets and what is moved for each; what is reduced in all. */
+void fl_add_buckets(const fl_plan *p, int columns, fl_text *t);
+void fl_add_traffic(const fl_plan *p, fl_text *t);
+
 /* The names of the layers that layer i reads, "a, b", into t. */
 void fl_add_inputs(const fl_model *m, int i, fl_text *t);
 /* "(None, 224, 224, 64)" into buf (≥ 80 bytes), which is returned. */
