@@ -6,8 +6,8 @@
 #       [-b RATE] [-c 'FREEZE HOSTS …'] [-m 'REDUCER …']
 #
 # -i height and width; -r rows of a rank; -b rate of each host's link, as tc writes it; -c cases, such as 'none 2 block5 4';
-# freeze: `none` trains everything, `block5` the last block and the head, `base` the head. `alone`: the same rows on one
-# host, no other there. `wire`: what the plan sends from a rank, at the link's rate. `of limit`: the step by the larger of
+# freeze: `none` trains everything, `block5` the last block and the head, `base` the head. `apart`: what a host takes for
+# its rows when all hosts work at the same time and send nothing. `wire`: what the plan sends from a rank, at the link's rate. `of limit`: the step by the larger of
 # the two. Hosts share the machine's cores: with more hosts than cores all wait for each other's computing too. Needs root
 # and iproute2; exit code 77 where there can be no virtual cluster. Without torch its rows are left out.
 set -uo pipefail
@@ -49,15 +49,23 @@ done
 echo 'freeze: {layers: [vgg16]}' >>"$work/base.yaml"
 echo 'freeze: {until: block4_pool}' >>"$work/block5.yaml"
 
-step() { # FREEZE RANKS REDUCER, on stdin's place: the command before it
+step() { # FREEZE RANKS REDUCER, the command before it
     local freeze=$1 ranks=$2 reducer=$3
     "${@:4}" "$FROSTLINE" bench step "$work/$freeze.yaml" train.batch_size=$((rows * ranks)) \
         distributed.reducer="$reducer" --steps "$steps" --warmup 1 --json 2>"$work/log" || { cat "$work/log" >&2 && exit 1; }
 }
-peer() { # FREEZE HOSTS: one process on each
+apart() { # FREEZE HOSTS
+    local i pids=()
+    for ((i = $2; i >= 1; i--)); do
+        step "$1" 1 blocking "${vc[@]}" on "$name$i" &
+        pids+=($!)
+    done
+    for i in "${pids[@]}"; do wait "$i" || exit 1; done
+}
+peer() { # FREEZE HOSTS WORLD: a process on each host, all of one world, or each its own
     local i pids=() failed=0
     for ((i = $2; i >= 1; i--)); do
-        "${vc[@]}" on "$name$i" env MASTER_ADDR=10.0.0.1 MASTER_PORT=29511 WORLD_SIZE="$2" RANK=$((i - 1)) \
+        "${vc[@]}" on "$name$i" env MASTER_ADDR=10.0.0.1 MASTER_PORT=29511 WORLD_SIZE="$3" RANK=$(((i - 1) % $3)) \
             GLOO_SOCKET_IFNAME=eth0 "$python" -B "$here/torch_step.py" --freeze "$1" --layout nhwc --rows "$rows" \
             --image "$image" --steps "$steps" 2>"$work/log$i" &
         pids+=($!)
@@ -75,11 +83,11 @@ while [ $# -gt 1 ]; do
     for ((round = 1; round <= rounds; round++)); do
         echo "round $round of $rounds, $freeze on $hosts hosts, load $(cut -d' ' -f1 /proc/loadavg)" >&2
         file=$work/$freeze-$hosts
-        step "$freeze" 1 blocking "${vc[@]}" on "${name}1" >>"$file-alone"
+        apart "$freeze" "$hosts" >>"$file-apart"
         for reducer in $reducers; do
             step "$freeze" "$hosts" "$reducer" "${vc[@]}" run >>"$file-$reducer"
         done
-        [ -z "$torch" ] || { peer "$freeze" 1 >>"$file-torch_alone" && peer "$freeze" "$hosts" >>"$file-torch"; }
+        [ -z "$torch" ] || { peer "$freeze" "$hosts" 1 >>"$file-torch_apart" && peer "$freeze" "$hosts" "$hosts" >>"$file-torch"; }
     done
     "${vc[@]}" down
     done_cases=(${done_cases[@]+"${done_cases[@]}"} "$freeze-$hosts")

@@ -35,19 +35,19 @@ def rows(folder, rate, case):
     with open(f"{path}-plan") as text:
         wire = json.load(text)["wire_bytes_per_rank"] * 8 / bits_per_second(rate)
     found = sorted(name[len(case) + 1:] for name in os.listdir(folder) if name.startswith(case + "-"))
-    for who in [name for name in found if name not in ("plan", "alone", "torch_alone")]:
+    for who in [name for name in found if name not in ("plan", "apart", "torch_apart")]:
         torch = who == "torch"
-        alone = medians(f"{path}-torch_alone" if torch else f"{path}-alone", step)
+        apart = medians(f"{path}-torch_apart" if torch else f"{path}-apart", step)
         seconds = medians(f"{path}-{who}", step)
-        open_seconds = seconds - alone if torch else medians(f"{path}-{who}", exposed)
-        yield (f"{freeze:7} {hosts:>5}  {who:9} {seconds:8.3f} {open_seconds:8.3f} {alone:8.3f} {wire:8.3f}"
-               f" {seconds / max(alone, wire):9.2f}")
+        open_seconds = seconds - apart if torch else medians(f"{path}-{who}", exposed)
+        yield (f"{freeze:7} {hosts:>5}  {who:9} {seconds:8.3f} {open_seconds:8.3f} {apart:8.3f} {wire:8.3f}"
+               f" {seconds / max(apart, wire):9.2f}")
 
 
 def main():
     folder, rate, cases = sys.argv[1], sys.argv[2], sys.argv[3:]
-    print(f"# VGG16 on hosts of one core, {rate} each: seconds of a step; torch's exposed: what it takes longer than alone")
-    print("frozen  hosts  by            step  exposed    alone     wire  of limit")
+    print(f"# VGG16 on hosts of one core, {rate} each: seconds of a step; torch's exposed: what it takes longer than apart")
+    print("frozen  hosts  by            step  exposed    apart     wire  of limit")
     for case in cases:
         print("\n".join(rows(folder, rate, case)))
 
