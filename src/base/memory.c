@@ -52,6 +52,7 @@ void fl_empty_pages(void *p, size_t bytes) {
     char *last = end - (uintptr_t)end % page;
     if (first >= last) return;
     size_t n = (size_t)(last - first);
+    madvise(first, n, MADV_NOHUGEPAGE);      /* lest one at the border bring most of it back */
     if (madvise(first, n, MADV_REMOVE) != 0) /* memory that processes share; else: */
         madvise(first, n, MADV_DONTNEED);
 }

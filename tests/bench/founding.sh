@@ -73,8 +73,8 @@ awk -v ours="$(median <"$work/frostline")" -v epoch="$(median <"$work/torch")" '
     printf "Frostline, ten epochs, all in all   %8.2f s\n", ours
     printf "PyTorch, ten times an epoch         %8.2f s  %.1f ×\n", 10 * epoch, 10 * epoch / ours }'
 [ $compare = no ] && exit
-frostline anew data.cache_features=off >"$work/anew"
-awk -v s="$(cat "$work/anew")" 'BEGIN { printf "Frostline, features not kept        %8.2f s\n", s }'
+frostline anew data.cache_features=off >"$work/anew.seconds"
+awk -v s="$(cat "$work/anew.seconds")" 'BEGIN { printf "Frostline, features not kept        %8.2f s\n", s }'
 paste <(losses "$work/kept") <(losses "$work/anew") | awk '
     { d = $1 > $2 ? $1 - $2 : $2 - $1; r = d / ($2 > 1e-3 ? $2 : 1e-3); if (r > most) most = r; printf "  %.6f %.6f\n", $1, $2 }
     END { printf "largest relative difference of the losses: %.1e\n", most }'
