@@ -146,7 +146,7 @@ expect 0 'samples/s' 'the table' frostline bench step net.yaml --steps 1 --warmu
 # ---- mistakes ----
 
 expect 2 "did you mean 'conv'?" 'a misspelt measurement' frostline bench cnov
-expect 2 'conv, gemm, error, allreduce and step' 'an unknown measurement' frostline bench elephants
+expect 2 'conv, gemm, error, allreduce, step, layers and network' 'an unknown measurement' frostline bench elephants
 expect 2 'what to measure' 'none' frostline bench --json
 expect 2 "option '--rows' cannot be '0'" 'no rows' frostline bench gemm --rows 0
 expect 2 "option '--repeat' cannot be 'x'" 'no number' frostline bench conv net.yaml --repeat x

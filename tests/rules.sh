@@ -25,9 +25,10 @@ data:       base config weights
 optim:      base config kernel
 reduce:     base config comm
 checkpoint: base
+cost:       base layer model freeze plan
 report:     base config layer model freeze plan
 train:      base config comm kernel layer weights model freeze frost plan data optim reduce checkpoint report
-cli:        base config comm kernel layer weights model freeze frost plan data optim reduce checkpoint report train
+cli:        base config comm kernel layer weights model freeze frost plan data optim reduce checkpoint cost report train
 '
 # headers that do not bear their room's name
 header_room='log.h:base trace.h:base arena.h:base rng.h:base tensor.h:base field.h:config traffic.h:comm each.h:kernel conv.h:kernel study.h:report'

@@ -27,6 +27,7 @@
 #include "frostline/reduce.h"
 #include "frostline/checkpoint.h"
 #include "frostline/train.h"
+#include "frostline/cost.h"
 #include "frostline/report.h"
 #include "frostline/study.h"
 /* clang-format on */

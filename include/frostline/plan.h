@@ -89,6 +89,7 @@ typedef struct fl_feature_plan { /* what crosses the frost line, as it is to be 
 
 typedef struct fl_bytes {   /* moved by the sum of gradients and the publication of weights: */
     double mpi, node, link; /* handed to MPI; between ranks of a node; on the link */
+    double sent;            /* of those on the link, what is no header */
 } fl_bytes;
 
 typedef struct fl_traffic_plan { /* of one step */
@@ -98,6 +99,20 @@ typedef struct fl_traffic_plan { /* of one step */
     fl_bytes all, all_unfrozen;   /* likewise all buckets; with nothing frozen */
     fl_bytes rank, rank_unfrozen; /* the same by the rank that moves most, each by itself */
 } fl_traffic_plan;
+
+typedef struct fl_cost { /* seconds of one step, as the cost model has it (cost.h) */
+    bool known;
+    char network[64]; /* between nodes; "": there is but one */
+    double data;      /* reading and preparing rows, where no core is idle */
+    double fixed;     /* the static part */
+    double ahead;     /* of it, beside the gradients of the step before */
+    double forward, backward, update, other;
+    double reduce;         /* the sums and publications, were nothing else done */
+    double reduce_exposed; /* of it, what nothing else hides */
+    double step;
+    double cached_step; /* where all features are kept: nothing static, nothing read */
+    double *ready;      /* (n_buckets): since backward began */
+} fl_cost;
 
 /* Measured: an idle rank under Open MPI 4.1 and OpenBLAS, and what the ranks of a node share of it.
  */
@@ -134,6 +149,7 @@ typedef struct fl_plan {
     bool live_reads_input;    /* a live layer takes the net's input itself */
     fl_feature_plan features; /* the run's own: fl_experiment_features */
     fl_traffic_plan traffic;  /* likewise: fl_experiment_traffic */
+    fl_cost cost;             /* likewise: fl_cost_of */
     fl_memory memory;
     struct fl_schedule *schedule; /* the engine's own: calls and addresses */
 } fl_plan;

@@ -140,6 +140,29 @@ char *fl_plan_table(const fl_plan *p, int columns);
  * "…_per_rank": of the rank that moves most. */
 char *fl_plan_json(const fl_plan *p);
 
+typedef struct fl_what_if_point { /* one depth of freezing at one rank count */
+    int nodes;
+    double frozen, payload, memory; /* share of the parameters; bytes a step; bytes a node */
+    double step, cached_step;       /* seconds */
+} fl_what_if_point;
+
+typedef struct fl_what_if { /* every depth at which a net may be frozen */
+    int n_np, n_depths;
+    const int *np;           /* ascending; up to FL_WHAT_IF_RANKS */
+    const char *const *rule; /* (depths), from nothing frozen on */
+    fl_what_if_point *point; /* (depths, np) */
+    int64_t batch_size;
+    bool weak;           /* that batch is a rank's */
+    bool keeps;          /* features are kept */
+    const char *network; /* or NULL */
+} fl_what_if;
+enum { FL_WHAT_IF_RANKS = 8 };
+const fl_what_if_point *fl_what_if_at(const fl_what_if *w, int depth, int np);
+/* The index of the most ranks that are at least 5 % faster, by samples, than the fewer before. */
+int fl_what_if_pays(const fl_what_if *w, int depth, bool cached);
+char *fl_what_if_text(const fl_what_if *w, int columns);
+char *fl_what_if_json(const fl_what_if *w);
+
 /* "14.7 M", "527.9 kB", "1 h 02 min" into buf (≥ 32 bytes), which is returned. */
 const char *fl_human_count(double n, char *buf);
 const char *fl_human_bytes(double n, char *buf);

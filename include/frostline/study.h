@@ -7,22 +7,27 @@
 #include "frostline/base.h"
 
 /* figure(name): the numbers of a run. Bytes are those of one step; wire bytes those that one rank
- * sends; seconds those of one step; NAN: not known. */
+ * sends; seconds those of one step; cached: once all features are kept, which the others are then
+ * without; NAN: not known. */
 #define FL_STUDY_MEASURES(figure)                                                                  \
     figure(np) figure(repeat) figure(exit_code) figure(batch_size) figure(steps)                   \
         figure(parameters) figure(trainable) figure(predicted_payload_bytes) figure(payload_bytes) \
             figure(unfrozen_payload_bytes) figure(predicted_wire_bytes) figure(wire_bytes)         \
                 figure(predicted_node_memory_bytes) figure(node_memory_bytes) figure(memory_bytes) \
-                    figure(predicted_step_seconds) figure(step_seconds) figure(step_seconds_p10)   \
-                        figure(step_seconds_p90) figure(samples_per_second) figure(time_data)      \
-                            figure(time_static) figure(time_forward) figure(time_backward)         \
-                                figure(time_reduce_exposed) figure(time_update) figure(time_other) \
-                                    figure(exposed_share) figure(loss) figure(accuracy)
+                    figure(predicted_step_seconds) figure(predicted_cached_step_seconds)           \
+                        figure(step_seconds) figure(step_seconds_p10) figure(step_seconds_p90)     \
+                            figure(cached_step_seconds) figure(samples_per_second)                 \
+                                figure(time_data) figure(time_static) figure(time_forward)         \
+                                    figure(time_backward) figure(time_reduce_exposed)              \
+                                        figure(time_update) figure(time_other)                     \
+                                            figure(exposed_share) figure(loss) figure(accuracy)
 /* Those of a point alone: speed-up over the fewest ranks of its rule in samples per second,
- * efficiency = speed-up · fewest ranks / ranks; ratios to the same ranks with nothing frozen. */
+ * efficiency = speed-up · fewest ranks / ranks; errors: predicted / measured - 1; ratios to the
+ * same ranks with nothing frozen. */
 #define FL_STUDY_DERIVED(figure)                                                                   \
-    figure(runs) figure(failed) figure(speedup) figure(efficiency) figure(payload_ratio)           \
-        figure(step_ratio) figure(memory_ratio)
+    figure(runs) figure(failed) figure(speedup) figure(efficiency) figure(prediction_error)        \
+        figure(cached_prediction_error) figure(payload_ratio) figure(step_ratio)                   \
+            figure(memory_ratio)
 
 #define FL_STUDY_ENUM(name) FL_STUDY_##name,
 typedef enum fl_study_figure {
@@ -41,7 +46,8 @@ typedef struct fl_study_run {
     char *key, *rule, *message; /* owned; message: why it failed, or NULL */
     double value[FL_STUDY_FIGURES];
     int n_steps, n_epochs;
-    double *step; /* seconds of each step but the first, which warms up; owned */
+    double *step; /* seconds of each step but the first, which warms up, and those on kept features;
+                     owned */
     fl_study_epoch *epoch;
 } fl_study_run;
 

@@ -158,8 +158,13 @@ void fl_predictor_close(fl_predictor *p);
 
 /* ---- measuring ---- */
 
+typedef struct fl_layer_seconds { /* of one step, the layers one after the other */
+    double fixed, forward, backward;
+} fl_layer_seconds;
+
 typedef struct fl_bench_conf {
     int warmup, steps;
+    fl_layer_seconds *layer; /* (steps, layers): on this rank, to be filled in; NULL: not wanted */
 } fl_bench_conf;
 
 typedef struct fl_bench_sample { /* one step as rank 0 saw it, from barrier to barrier */
@@ -171,6 +176,8 @@ typedef struct fl_bench_result {
     int n;
     fl_bench_sample *sample; /* (n) of them; caller frees */
     double loss;             /* of the last step */
+    double sum_seconds;      /* of a sum of all gradients and a publication of all weights, when
+                                nothing else is done */
     double peak_rss_bytes;   /* of the rank with most */
     double pss_bytes;        /* of all ranks together, pages that they share counted once */
 } fl_bench_result;
@@ -179,6 +186,14 @@ typedef struct fl_bench_result {
  * without data, cache of features, log or checkpoints. The experiment's data are not opened. */
 fl_status fl_bench_step(fl_comm *c, const fl_experiment *x, const fl_bench_conf *conf,
                         fl_bench_result *out);
+/* Collective. What each layer takes on this rank while the others do the same: as inference, fixed;
+ * and in training as the experiment says, forward and backward. `rows` a rank; layer (layers):
+ * medians over the steps. `live`: of whole training steps. */
+fl_status fl_bench_layers(fl_comm *c, const fl_experiment *x, int rows, int steps,
+                          fl_layer_seconds *layer, fl_bench_result *live);
+/* Collective. Seconds to read and prepare a row of the training set, by one thread of each rank at
+ * the same time; NAN if there is none to be read here. */
+double fl_bench_data(fl_comm *c, const fl_experiment *x, int rows);
 /* The plan of inference with `rows` rows on one rank, where every layer is static; caller closes.
  */
 fl_status fl_bench_plan(const fl_experiment *x, int rows, fl_plan **out);

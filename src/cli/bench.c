@@ -15,6 +15,8 @@ static const measurement measurements[] = {
     {"error", "bench error", true, fl_bench_error},
     {"allreduce", "bench allreduce", true, fl_bench_allreduce},
     {"step", "bench step", true, fl_bench_steps},
+    {"layers", "bench layers", true, fl_bench_layers_of},
+    {"network", "bench network", true, fl_bench_network},
 };
 
 static fl_status unknown(const char *word) {
@@ -23,7 +25,8 @@ static fl_status unknown(const char *word) {
     const char *near = fl_nearest(word, names, FL_COUNT(names));
     return fl_fail(FL_ERR_CONFIG, "'frostline bench' cannot measure '%s'%s%s%s", word,
                    near ? "; did you mean '"
-                        : "; it can measure conv, gemm, error, allreduce and step",
+                        : "; it can measure conv, gemm, error, allreduce, step, layers and "
+                          "network",
                    near ? near : "", near ? "'?" : "");
 }
 
@@ -36,7 +39,7 @@ fl_status fl_cli_bench(fl_comm *c, int argc, char **argv) {
     if (argc < 2 || argv[1][0] == '-')
         return fl_fail(FL_ERR_CONFIG,
                        "'frostline bench' needs to know what to measure: conv, gemm, "
-                       "error, allreduce or step; see 'frostline help bench'");
+                       "error, allreduce, step, layers or network; see 'frostline help bench'");
     for (size_t i = 0; i < FL_COUNT(measurements); i++)
         if (strcmp(argv[1], measurements[i].name) == 0) {
             argv[1] = (char *)measurements[i].title;

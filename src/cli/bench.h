@@ -46,5 +46,7 @@ fl_status fl_bench_gemm(fl_comm *c, int argc, char **argv);
 fl_status fl_bench_error(fl_comm *c, int argc, char **argv);     /* collective */
 fl_status fl_bench_allreduce(fl_comm *c, int argc, char **argv); /* collective */
 fl_status fl_bench_steps(fl_comm *c, int argc, char **argv);     /* collective */
+fl_status fl_bench_layers_of(fl_comm *c, int argc, char **argv); /* collective */
+fl_status fl_bench_network(fl_comm *c, int argc, char **argv);   /* collective */
 
 #endif

@@ -18,8 +18,12 @@ const fl_command fl_commands[] = {
      "the five likeliest classes of each image, or the logits of a tensor", true, fl_cli_predict},
     {"summary", "CONFIG", "the layers, their shapes and parameters, what trains and what is frozen",
      false, fl_cli_summary},
-    {"plan", "CONFIG [--np N] [--nodes N] [--phase I] [--json]",
-     "what will run, what will be sent, what it will take", false, fl_cli_plan},
+    {"plan",
+     "CONFIG [--np N] [--nodes N | --hosts FILE|virtual[:NAME]] [--phase I] [--measure] [--network "
+     "1gbit|25gbit|measured|FILE] [--what-if] [--json]",
+     "what will run, what will be sent, what it will take; measured here, also how long, and at "
+     "every depth of freezing",
+     false, fl_cli_plan},
     {"slurm",
      "CONFIG [section.key=value …] [none | until:LAYER | NAME:section.key=value …] [--nodes N] "
      "[--tasks-per-node K] [--cpus-per-task C] [--time T] [--notice SECONDS] [--partition P] "
@@ -36,10 +40,11 @@ const fl_command fl_commands[] = {
      "conv [CONFIG] [--rows N] [--repeat N] | gemm [--rows N] [--repeat N] | error [CONFIG] "
      "[--rows N] | allreduce [--min "
      "BYTES] "
-     "[--max BYTES] [--factor N] [--repeat N] | step CONFIG [--steps N] [--warmup N]; each "
-     "[--json]",
-     "times a net's convolutions, matrix products, sums over the ranks, or a training step; or "
-     "measures rounding errors",
+     "[--max BYTES] [--factor N] [--repeat N] | step CONFIG [--steps N] [--warmup N] | layers "
+     "CONFIG "
+     "[--rows N[,N]] [--steps N] | network [--repeat N]; each [--json]",
+     "times a net's convolutions, matrix products, sums over the ranks, a training step, each "
+     "layer, the network between nodes; or measures rounding errors",
      true, fl_cli_bench},
     {"study",
      "CONFIG [--np 1,2,4] [--freeze none,head,config,until:LAYER,KEY=VALUE] [--steps N] [--mode "

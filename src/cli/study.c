@@ -1,10 +1,11 @@
 /* frostline study: a grid of rank counts and freeze rules, run, measured, drawn. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/bench.h"
+#include "cli/launch.h"
+#include "cli/site.h"
 #include "cli/study.h"
 #include "frostline/log.h"
 
@@ -26,31 +27,8 @@ static const fl_study_run *find(const fl_study_runs *s, const char *key) {
     return NULL;
 }
 
-static bool says_something(const char *line, size_t len) {
-    for (size_t i = 0; i < len; i++)
-        if (isalpha((unsigned char)line[i])) return true;
-    return false;
-}
-
-/* The program's own error, else the last line with a word in it: mpirun's. Caller frees. */
-static char *last_words(const char *log) {
-    char *text = NULL, *words = NULL;
-    if (fl_file_read(log, &text, NULL) != FL_OK) return fl_strdup("it left no output");
-    const char *error = strstr(text, "error: ");
-    for (const char *at = error ? error : text; *at && !(error && words);) {
-        size_t len = strcspn(at, "\n");
-        if (says_something(at, len)) {
-            fl_free(words);
-            words = fl_strndup(at, len);
-        }
-        at += len + (at[len] == '\n');
-    }
-    fl_free(text);
-    return words ? words : fl_strdup("it said nothing");
-}
-
 static void note_failure(study *s, fl_study_run *r, int code, const char *log) {
-    r->message = code ? last_words(log) : fl_strdup(fl_message());
+    r->message = code ? fl_launch_last_words(log) : fl_strdup(fl_message());
     r->value[FL_STUDY_exit_code] = code ? code : FL_ERR_INPUT;
     fl_warn("%.0f rank(s), %s: exit code %.0f: %s (%s)", r->value[FL_STUDY_np], r->rule,
             r->value[FL_STUDY_exit_code], r->message, log);
@@ -70,15 +48,31 @@ static void say(const fl_study_run *r) {
     fflush(stdout);
 }
 
+static fl_status launch(const fl_study_conf *c, const fl_study_point_conf *p, int np,
+                        const char *run_dir, const char *log, int *code) {
+    int n = 0;
+    const char **word = fl_alloc((size_t)(p->n + 4) * sizeof *word);
+    char *folder = fl_format("--run-dir=%s", run_dir);
+    word[n++] = "train";
+    word[n++] = c->config;
+    for (int i = 0; i < p->n; i++) word[n++] = p->override[i];
+    word[n++] = "--progress=none";
+    word[n++] = folder;
+    fl_launch l = {.hosts = c->hosts, .np = np, .n = n, .word = word, .out = log, .log = log};
+    fl_status status = fl_launch_run(&l, code);
+    fl_free(folder);
+    fl_free(word);
+    return status;
+}
+
 /* A point that an interruption ended is as if it had never begun. */
 static fl_status run_into(study *s, const fl_study_point_conf *p, fl_study_run *r, const char *dir,
                           const char *log) {
     int code = 0;
     char *checkpoints = fl_path_join(dir, "checkpoints");
     fl_status status = fl_remove_tree(dir);
-    if (status == FL_OK)
-        status = fl_study_launch(&s->conf, p, (int)r->value[FL_STUDY_np], dir, log, &code);
-    if (status == FL_OK && !fl_study_interrupted()) {
+    if (status == FL_OK) status = launch(&s->conf, p, (int)r->value[FL_STUDY_np], dir, log, &code);
+    if (status == FL_OK && !fl_launch_interrupted()) {
         r->value[FL_STUDY_exit_code] = code;
         if (code || fl_study_measure(dir, r) != FL_OK)
             note_failure(s, r, code, log);
@@ -100,7 +94,7 @@ static fl_status run_one(study *s, const fl_study_point_conf *p, const char *key
          *log = fl_format("%s.log", dir);
     fl_status status = fl_make_dirs(runs);
     if (status == FL_OK) status = run_into(s, p, &r, dir, log);
-    if (status == FL_OK && !fl_study_interrupted()) {
+    if (status == FL_OK && !fl_launch_interrupted()) {
         fl_study_runs_add(&s->runs, r);
         s->made++;
     } else {
@@ -147,12 +141,32 @@ static fl_status check_all(const fl_study_conf *c) {
     return FL_OK;
 }
 
+/* What is measured belongs to this config on these hosts; another grid finds it again. */
+static fl_status open_site(const study *s, const fl_experiment *x, fl_site **out) {
+    const fl_study_conf *c = &s->conf;
+    const char *hosts = c->hosts ? c->hosts : "";
+    uint64_t key = fl_hash(c->config_text, strlen(c->config_text), 0);
+    char *dir = fl_format("%s/speeds-%016llx", c->dir,
+                          (unsigned long long)fl_hash(hosts, strlen(hosts), key));
+    fl_site_conf conf = {.hosts = c->hosts,
+                         .config = c->config,
+                         .n_overrides = c->n_overrides,
+                         .override = c->override,
+                         .dir = dir,
+                         .weak = c->weak,
+                         .n_np = c->n_np,
+                         .np = c->np};
+    fl_status status = fl_site_open(&conf, x, out);
+    fl_free(dir);
+    return status;
+}
+
 /* Repeats outermost: a slow hour of the machine then falls on all points alike. */
 static fl_status run_all(study *s) {
     const fl_study_conf *c = &s->conf;
     for (int k = 1; k <= c->repeat; k++)
         for (int i = 0; i < c->n_rules; i++)
-            for (int j = 0; j < c->n_np && !fl_study_interrupted(); j++)
+            for (int j = 0; j < c->n_np && !fl_launch_interrupted(); j++)
                 FL_TRY(take_point(s, c->rule[i], c->np[j], k));
     return FL_OK;
 }
@@ -160,7 +174,7 @@ static fl_status run_all(study *s) {
 /* ---- the command ---- */
 
 static fl_status verdict(const study *s) {
-    if (fl_study_interrupted())
+    if (fl_launch_interrupted())
         return fl_fail(FL_ERR_STOPPED,
                        "the study was stopped after %d of %d runs; the same command goes on",
                        s->made + s->kept, s->conf.n_np * s->conf.n_rules * s->conf.repeat);
@@ -172,17 +186,27 @@ static fl_status verdict(const study *s) {
                    s->failed, s->made + s->kept, s->first_code, s->first_log);
 }
 
-static fl_status study_all(study *s) {
+static fl_status run_grid(study *s, const fl_experiment *x) {
+    fl_site *site;
+    FL_TRY(open_site(s, x, &site));
+    s->conf.site = site;
+    fl_status status = run_all(s);
+    if (status == FL_OK) status = fl_study_leave(&s->conf, &s->runs);
+    s->conf.site = NULL;
+    fl_site_close(site);
+    return status;
+}
+
+static fl_status study_all(study *s, const fl_experiment *x) {
     char *warning = fl_study_cores_warning(&s->conf);
     FL_TRY(check_all(&s->conf));
     FL_TRY(fl_make_dirs(s->conf.dir));
     FL_TRY(fl_study_read(s->jsonl, &s->known));
     if (warning) fl_warn("%s", warning);
     fl_free(warning);
-    fl_study_signals_begin();
-    fl_status status = run_all(s);
-    if (status == FL_OK) status = fl_study_leave(&s->conf, &s->runs);
-    fl_study_signals_end();
+    fl_launch_signals_begin();
+    fl_status status = run_grid(s, x);
+    fl_launch_signals_end();
     FL_TRY(status);
     if (s->kept) printf("%d of %d runs stood in %s\n", s->kept, s->kept + s->made, s->jsonl);
     printf("study: %s/report.html\n", s->conf.dir);
@@ -199,18 +223,14 @@ static fl_status understand(study *s, const words *w, const fl_cli *cli) {
     c->n_overrides = cli->args.n_overrides;
     c->override = (const char *const *)cli->args.override;
     c->repeat = 1;
-    FL_TRY(fl_study_ranks(w->np ? w->np : "1", c));
+    FL_TRY(fl_study_ranks(w->np ? w->np : "1", &c->n_np, &c->np));
     fl_study_rules(w->freeze ? w->freeze : "config", c);
     if (w->steps) FL_TRY(fl_bench_number("steps", w->steps, &c->steps));
     FL_TRY(fl_bench_number("repeat", w->repeat, &c->repeat));
     int mode = w->mode ? fl_cli_choice("mode", w->mode, "strong|weak") : 0;
     if (mode < 0) return FL_ERR_CONFIG;
     c->weak = mode == 1;
-    if (c->hosts && !fl_study_is_virtual(c->hosts) && !fl_exists(c->hosts))
-        return fl_fail(FL_ERR_CONFIG,
-                       "option '--hosts': there is no file '%s'; give a host file of mpirun, or "
-                       "virtual for cluster/virtual-cluster",
-                       c->hosts);
+    FL_TRY(fl_launch_check_hosts(c->hosts));
     const fl_run_conf *run = &cli->x->run;
     c->dir =
         w->run_dir ? fl_strdup(w->run_dir) : fl_format("%s/%s/study", run->output_dir, run->name);
@@ -246,7 +266,7 @@ fl_status fl_cli_study(fl_comm *c, int argc, char **argv) {
         return fl_fail(FL_ERR_CONFIG, "'frostline study' starts mpirun itself: leave it out");
     FL_TRY(fl_cli_open(NULL, argc, argv, options, 0, &cli));
     fl_status status = understand(&s, &w, &cli);
-    if (status == FL_OK) status = study_all(&s);
+    if (status == FL_OK) status = study_all(&s, cli.x);
     close_study(&s);
     fl_cli_close(&cli);
     return status;

@@ -19,10 +19,11 @@ typedef struct fl_study_conf { /* what the command line asks for */
     char *dir;
     char *title, *config_text;
     bool gnuplot;
+    const struct fl_site *site; /* what was measured to foretell the steps; NULL: nothing yet */
 } fl_study_conf;
 
 /* "1,2,4" and "none,head,until:x" understood; a comma within brackets does not part. */
-fl_status fl_study_ranks(const char *text, fl_study_conf *c);
+fl_status fl_study_ranks(const char *text, int *n_np, int **np);
 void fl_study_rules(const char *text, fl_study_conf *c);
 void fl_study_conf_close(fl_study_conf *c);
 
@@ -47,19 +48,5 @@ void fl_study_point_close(fl_study_point_conf *p);
 char *fl_study_cores_warning(const fl_study_conf *c);
 /* study.csv, report.html and, if asked for, the gnuplot figure, from the grid's runs. */
 fl_status fl_study_leave(const fl_study_conf *c, const fl_study_runs *runs);
-
-/* ---- running ---- */
-
-/* From begin to end SIGINT, SIGTERM and SIGHUP are passed to what runs, as SIGTERM, and noted. */
-void fl_study_signals_begin(void);
-void fl_study_signals_end(void);
-bool fl_study_interrupted(void);
-
-bool fl_study_is_virtual(const char *hosts); /* "virtual", "virtual:NAME" */
-
-/* Runs `frostline train` with np ranks into run_dir, its output into a file; waits. *code: its exit
- * code, 128 + n after signal n. FL_ERR_IO if mpirun or the cluster's script cannot be started. */
-fl_status fl_study_launch(const fl_study_conf *c, const fl_study_point_conf *p, int np,
-                          const char *run_dir, const char *log, int *code);
 
 #endif

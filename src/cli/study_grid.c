@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/site.h"
 #include "cli/study.h"
 
 /* ---- lists ---- */
@@ -40,14 +41,14 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-fl_status fl_study_ranks(const char *text, fl_study_conf *c) {
-    char **word = split(text, &c->n_np);
+fl_status fl_study_ranks(const char *text, int *n_np, int **np) {
+    char **word = split(text, n_np);
     fl_status status = FL_OK;
-    c->np = fl_alloc((size_t)c->n_np * sizeof *c->np);
-    for (int i = 0; i < c->n_np; i++) {
+    *np = fl_alloc((size_t)*n_np * sizeof **np);
+    for (int i = 0; i < *n_np; i++) {
         char *end;
         long n = strtol(word[i], &end, 10);
-        c->np[i] = (int)n;
+        (*np)[i] = (int)n;
         if (status == FL_OK && (end == word[i] || *end || n < 1 || n > 1 << 20))
             status = fl_fail(FL_ERR_CONFIG,
                              "option '--np': '%s' is no number of ranks; write for example "
@@ -56,7 +57,7 @@ fl_status fl_study_ranks(const char *text, fl_study_conf *c) {
         fl_free(word[i]);
     }
     fl_free(word);
-    qsort(c->np, (size_t)c->n_np, sizeof *c->np, ascending);
+    qsort(*np, (size_t)*n_np, sizeof **np, ascending);
     return status;
 }
 
@@ -153,6 +154,7 @@ static fl_status resolve(const fl_study_conf *c, int np, fl_study_point_conf *p)
     p->hash = fl_hash(where, strlen(where), fl_hash(p->text, strlen(p->text), 0));
     fl_status status = fl_experiment_plan(x, 0, np, &plan);
     if (status == FL_OK) {
+        if (c->site) fl_site_foretell(c->site, x, plan);
         p->plan = fl_plan_json(plan);
         fl_plan_close(plan);
     }

@@ -2,6 +2,7 @@
  * kept. */
 #include <string.h>
 
+#include "frostline/trace.h"
 #include "plan/engine.h"
 
 /* ---- the static part: inference, a few rows at a time ---- */
@@ -19,7 +20,7 @@ static const float *part_input(const fl_engine *e, int from, const fl_batch *par
     return from == FL_MODEL_INPUT ? part->x : part_output(e, from, first);
 }
 
-static void run_static_layer(fl_engine *e, int l, const fl_batch *part, int first) {
+static void compute(fl_engine *e, int l, const fl_batch *part, int first) {
     const struct fl_schedule *s = e->p->schedule;
     const fl_model_layer *layer = &e->p->model->layer[l];
     fl_layer_call *c = &e->forward[l];
@@ -33,6 +34,12 @@ static void run_static_layer(fl_engine *e, int l, const fl_batch *part, int firs
     for (int i = 0; i < layer->n_in; i++) c->in[i] = part_input(e, layer->in[i], part, first);
     c->out = part_output(e, l, first);
     layer->ops->forward(c);
+}
+
+static void run_static_layer(fl_engine *e, int l, const fl_batch *part, int first) {
+    uint64_t begun = fl_trace_begin();
+    compute(e, l, part, first);
+    fl_trace_end(FL_TRACE_STATIC, l, begun);
 }
 
 static void run_segment(fl_engine *e, const fl_segment *g, const fl_batch *b) {

@@ -88,6 +88,7 @@ void fl_plan_close(fl_plan *p) {
     for (int i = 0; i < p->n_buckets; i++) fl_free(p->bucket[i].layer);
     fl_free(p->bucket);
     fl_free(p->traffic.bucket);
+    fl_free(p->cost.ready);
     fl_free(p->layer);
     fl_free(p->place);
     fl_schedule_close(p->schedule);

@@ -194,6 +194,7 @@ static json_t *plan(const fl_plan *p) {
     set(o, "memory_bytes_per_node_shared", integer(fl_plan_memory_per_node(p)));
     set(o, "memory", memory(&p->memory));
     if (p->features.place) set(o, "features", features(&p->features));
+    fl_set_cost(o, p);
     set(o, "layers", layers(p));
     set(o, "buckets", buckets(p));
     return o;

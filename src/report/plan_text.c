@@ -166,5 +166,6 @@ char *fl_plan_table(const fl_plan *p, int columns) {
     add_memory(&out, p, columns);
     fl_add_features(p, &out);
     fl_add_traffic(p, &out);
+    fl_add_cost(p, columns, &out);
     return out.s;
 }

@@ -34,6 +34,11 @@ static const char *two_digits(double v, char *buf) {
     return buf;
 }
 
+static const char *off(double v, char *buf) {
+    snprintf(buf, 32, "%+.1f %%", 100 * v);
+    return buf;
+}
+
 typedef struct column {
     const char *head;
     fl_study_figure figure;
@@ -47,12 +52,19 @@ static const column speed[] = {
     {"p10", FL_STUDY_step_seconds_p10, fl_human_seconds},
     {"p90", FL_STUDY_step_seconds_p90, fl_human_seconds},
     {"Predicted", FL_STUDY_predicted_step_seconds, fl_human_seconds},
+    {"off by", FL_STUDY_prediction_error, off},
     {"Samples/s", FL_STUDY_samples_per_second, rate},
     {"Speed-up", FL_STUDY_speedup, two_digits},
     {"Efficiency", FL_STUDY_efficiency, fl_text_percent},
     {"Exposed", FL_STUDY_exposed_share, fl_text_percent},
     {"Of unfrozen", FL_STUDY_step_ratio, fl_text_percent},
     {"Accuracy", FL_STUDY_accuracy, three_digits},
+};
+static const column kept[] = {
+    {"Ranks", FL_STUDY_np, grouped},
+    {"Median step", FL_STUDY_cached_step_seconds, fl_human_seconds},
+    {"Predicted", FL_STUDY_predicted_cached_step_seconds, fl_human_seconds},
+    {"off by", FL_STUDY_cached_prediction_error, off},
 };
 static const column bytes[] = {
     {"Ranks", FL_STUDY_np, grouped},
@@ -138,6 +150,8 @@ static void put_header(fl_text *out, const fl_study_page *page) {
 
 void fl_study_tables(fl_text *out, const fl_study_page *page, const fl_study_runs *points) {
     put_table(out, page, points, "Speed", (int)FL_COUNT(speed), speed);
+    if (!is_empty(points, FL_STUDY_cached_step_seconds))
+        put_table(out, page, points, "Speed once all features are kept", (int)FL_COUNT(kept), kept);
     put_table(out, page, points, "Bytes", (int)FL_COUNT(bytes), bytes);
     put_table(out, page, points, "Memory", (int)FL_COUNT(memory), memory);
     fl_text_add(out, "<p class=\"quiet\">Bytes are those of a step. Payload: gradients summed over "

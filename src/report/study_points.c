@@ -84,12 +84,20 @@ static fl_study_run point_of(const fl_study_runs *runs, const char *rule, int np
 
 /* ---- what follows from several points ---- */
 
+static void judge_prediction(double *v) {
+    v[FL_STUDY_prediction_error] =
+        v[FL_STUDY_predicted_step_seconds] / v[FL_STUDY_step_seconds] - 1;
+    v[FL_STUDY_cached_prediction_error] =
+        v[FL_STUDY_predicted_cached_step_seconds] / v[FL_STUDY_cached_step_seconds] - 1;
+}
+
 static void compare_ranks(fl_study_run *row, int n_np) {
     int first = 0;
     while (first < n_np && row[first].value[FL_STUDY_runs] == 0) first++;
     for (int j = first; j < n_np; j++) {
         double *v = row[j].value, *one = row[first].value;
         v[FL_STUDY_speedup] = v[FL_STUDY_samples_per_second] / one[FL_STUDY_samples_per_second];
+        judge_prediction(v);
         v[FL_STUDY_efficiency] = v[FL_STUDY_speedup] * one[FL_STUDY_np] / v[FL_STUDY_np];
     }
 }

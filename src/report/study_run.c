@@ -56,6 +56,7 @@ void fl_study_predict(const char *plan_json, fl_study_run *r) {
     r->value[FL_STUDY_unfrozen_payload_bytes] = number(o, "unfrozen_payload_bytes");
     r->value[FL_STUDY_predicted_wire_bytes] = number(o, "wire_bytes_per_rank");
     r->value[FL_STUDY_predicted_step_seconds] = number(o, "predicted_step_seconds");
+    r->value[FL_STUDY_predicted_cached_step_seconds] = number(o, "predicted_cached_step_seconds");
     json_decref(o);
 }
 
@@ -85,11 +86,26 @@ void fl_study_quantiles(fl_study_run *r) {
     fl_free(sorted);
 }
 
+static bool is_kept(const fl_history *h, int64_t epoch) {
+    for (int i = 0; i < h->n_epochs; i++)
+        if (h->epoch[i].epoch == epoch) return h->epoch[i].features_kept == 1;
+    return false;
+}
+
 static void measure_steps(const fl_history *h, fl_study_run *r) {
-    int skipped = h->n_steps > 1;
-    r->n_steps = h->n_steps - skipped;
-    r->step = fl_alloc((size_t)r->n_steps * sizeof *r->step);
-    for (int i = 0; i < r->n_steps; i++) r->step[i] = h->step[i + skipped].seconds;
+    int skipped = h->n_steps > 1, n_kept = 0;
+    double *kept = fl_alloc((size_t)h->n_steps * sizeof *kept);
+    r->step = fl_alloc((size_t)h->n_steps * sizeof *r->step);
+    for (int i = skipped; i < h->n_steps; i++) {
+        double seconds = h->step[i].seconds;
+        if (is_kept(h, h->step[i].epoch))
+            kept[n_kept++] = seconds;
+        else
+            r->step[r->n_steps++] = seconds;
+    }
+    qsort(kept, (size_t)n_kept, sizeof *kept, ascending);
+    r->value[FL_STUDY_cached_step_seconds] = quantile(n_kept, kept, 0.5);
+    fl_free(kept);
     fl_study_quantiles(r);
 }
 

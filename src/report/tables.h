@@ -2,6 +2,8 @@
 #ifndef FROSTLINE_REPORT_TABLES_H
 #define FROSTLINE_REPORT_TABLES_H
 
+#include <jansson.h>
+
 #include "frostline/report.h"
 
 /* What a plan adds up to. FLOPs are those of one rank in one step: rows × accumulation times those
@@ -20,6 +22,10 @@ void fl_add_features(const fl_plan *p, fl_text *t);
 /* The buckets and what is moved for each; what is reduced in all. */
 void fl_add_buckets(const fl_plan *p, int columns, fl_text *t);
 void fl_add_traffic(const fl_plan *p, fl_text *t);
+
+/* The seconds of a step, if they were worked out. */
+void fl_add_cost(const fl_plan *p, int columns, fl_text *t);
+void fl_set_cost(json_t *o, const fl_plan *p);
 
 /* The names of the layers that layer i reads, "a, b", into t. */
 void fl_add_inputs(const fl_model *m, int i, fl_text *t);

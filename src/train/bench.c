@@ -6,6 +6,7 @@
 #include "frostline/rng.h"
 #include "train/loss.h"
 #include "train/session.h"
+#include "train/watch.h"
 
 typedef struct bench {
     fl_comm *c;
@@ -111,10 +112,28 @@ static double run_step(bench *b, fl_bench_sample *out) {
 
 static void run_steps(bench *b, const fl_bench_conf *conf, fl_bench_result *out) {
     fl_bench_sample ignored;
+    int layers = b->s->model->n_layers;
     out->n = conf->steps;
     out->sample = fl_alloc((size_t)conf->steps * sizeof *out->sample);
     for (int i = 0; i < conf->warmup; i++) run_step(b, &ignored);
-    for (int i = 0; i < conf->steps; i++) out->loss = run_step(b, &out->sample[i]);
+    if (conf->layer) fl_watch_open();
+    for (int i = 0; i < conf->steps; i++) {
+        out->loss = run_step(b, &out->sample[i]);
+        if (conf->layer) fl_watch_take(layers, conf->layer + (size_t)i * (size_t)layers);
+    }
+    if (conf->layer) fl_watch_close();
+}
+
+/* The weights stay as they are: what is published again is what was. */
+static double time_of_sum(bench *b) {
+    fl_comm_barrier(b->c);
+    double start = fl_clock();
+    for (int i = 0; i < b->s->plan->n_buckets; i++)
+        for (int k = 0; k < b->share.count; k++) fl_reduce_begin(b->s->reduce, i);
+    fl_reduce_end(b->s->reduce);
+    fl_session_publish(b->s);
+    fl_comm_barrier(b->c);
+    return fl_clock() - start;
 }
 
 static void measure_memory(const bench *b, fl_bench_result *out) {
@@ -142,6 +161,7 @@ fl_status fl_bench_step(fl_comm *c, const fl_experiment *x, const fl_bench_conf 
     if (status == FL_OK) {
         fill(&b);
         run_steps(&b, conf, out);
+        out->sum_seconds = time_of_sum(&b);
         measure_memory(&b, out);
         fl_free_pages(b.input,
                       (size_t)b.s->plan->rows * fl_shape_size(x->model->input) * sizeof(float));

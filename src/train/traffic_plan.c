@@ -12,19 +12,21 @@ static double on_link(const fl_traffic *t) {
 
 static fl_bytes moved(const fl_experiment *x, const fl_seat *at, fl_span s) {
     fl_traffic t = fl_reduce_foretell_on(at, &x->reduce, s);
-    return (fl_bytes){(double)t.mpi_bytes, (double)t.node_bytes, on_link(&t)};
+    return (fl_bytes){(double)t.mpi_bytes, (double)t.node_bytes, on_link(&t), (double)t.sent_bytes};
 }
 
 static void add(fl_bytes *to, const fl_bytes *more) {
     to->mpi += more->mpi;
     to->node += more->node;
     to->link += more->link;
+    to->sent += more->sent;
 }
 
 static void keep_most(fl_bytes *most, const fl_bytes *one) {
     if (one->mpi > most->mpi) most->mpi = one->mpi;
     if (one->node > most->node) most->node = one->node;
     if (one->link > most->link) most->link = one->link;
+    if (one->sent > most->sent) most->sent = one->sent;
 }
 
 static void add_rank(const fl_experiment *x, const fl_seat *at, fl_plan *p) {

@@ -1,4 +1,5 @@
-/* One run of a study, in processes of its own. */
+/* This program again, under mpirun or on the virtual cluster. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/study.h"
+#include "cli/launch.h"
 
 extern char **environ;
 
@@ -26,16 +27,16 @@ static void pass_on(int signal) {
     if (child > 0) kill((pid_t)child, SIGTERM);
 }
 
-void fl_study_signals_begin(void) {
+void fl_launch_signals_begin(void) {
     struct sigaction action = {.sa_handler = pass_on};
     for (size_t i = 0; i < FL_COUNT(signals); i++) sigaction(signals[i], &action, &before[i]);
 }
 
-void fl_study_signals_end(void) {
+void fl_launch_signals_end(void) {
     for (size_t i = 0; i < FL_COUNT(signals); i++) sigaction(signals[i], &before[i], NULL);
 }
 
-bool fl_study_interrupted(void) {
+bool fl_launch_interrupted(void) {
     return interrupted != 0;
 }
 
@@ -73,30 +74,30 @@ static char *cluster_script(void) {
     return fl_strdup("virtual-cluster");
 }
 
-bool fl_study_is_virtual(const char *hosts) {
+bool fl_launch_is_virtual(const char *hosts) {
     return hosts && strncmp(hosts, "virtual", 7) == 0 && (!hosts[7] || hosts[7] == ':');
 }
 
-static void add_launcher(words *w, const fl_study_conf *c, int np) {
-    bool is_virtual = fl_study_is_virtual(c->hosts);
-    add(w, is_virtual ? cluster_script() : fl_strdup("mpirun"));
-    if (is_virtual && c->hosts[7]) add(w, fl_strdup("--name")), add(w, fl_strdup(c->hosts + 8));
-    if (is_virtual) add(w, fl_strdup("run")), add(w, fl_strdup("--np"));
-    if (!is_virtual && c->hosts) add(w, fl_strdup("--hostfile")), add(w, fl_strdup(c->hosts));
-    if (!is_virtual) add(w, fl_strdup("-np"));
-    add(w, fl_format("%d", np));
+fl_status fl_launch_check_hosts(const char *hosts) {
+    if (!hosts || fl_launch_is_virtual(hosts) || fl_exists(hosts)) return FL_OK;
+    return fl_fail(
+        FL_ERR_CONFIG,
+        "option '--hosts': there is no file '%s'; give a host file of mpirun, or virtual "
+        "for cluster/virtual-cluster",
+        hosts);
 }
 
-static words command_of(const fl_study_conf *c, const fl_study_point_conf *p, int np,
-                        const char *run_dir) {
+static words command_of(const fl_launch *l) {
     words w = {0};
-    add_launcher(&w, c, np);
+    bool is_virtual = fl_launch_is_virtual(l->hosts);
+    add(&w, is_virtual ? cluster_script() : fl_strdup("mpirun"));
+    if (is_virtual && l->hosts[7]) add(&w, fl_strdup("--name")), add(&w, fl_strdup(l->hosts + 8));
+    if (is_virtual) add(&w, fl_strdup("run")), add(&w, fl_strdup("--np"));
+    if (!is_virtual && l->hosts) add(&w, fl_strdup("--hostfile")), add(&w, fl_strdup(l->hosts));
+    if (!is_virtual) add(&w, fl_strdup("-np"));
+    add(&w, fl_format("%d", l->np));
     add(&w, self());
-    add(&w, fl_strdup("train"));
-    add(&w, fl_strdup(c->config));
-    for (int i = 0; i < p->n; i++) add(&w, fl_strdup(p->override[i]));
-    add(&w, fl_strdup("--progress=none"));
-    add(&w, fl_format("--run-dir=%s", run_dir));
+    for (int i = 0; i < l->n; i++) add(&w, fl_strdup(l->word[i]));
     return w;
 }
 
@@ -113,14 +114,18 @@ static void set_environment(void) {
 
 /* ---- running ---- */
 
-static int start(const words *w, const char *log, pid_t *pid) {
+static int start(const words *w, const fl_launch *l, pid_t *pid) {
+    enum { HOW = O_WRONLY | O_CREAT | O_TRUNC };
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&how);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    posix_spawn_file_actions_adddup2(&files, 1, 2);
+    posix_spawn_file_actions_addopen(&files, 1, l->out, HOW, 0666);
+    if (strcmp(l->out, l->log) == 0)
+        posix_spawn_file_actions_adddup2(&files, 1, 2);
+    else
+        posix_spawn_file_actions_addopen(&files, 2, l->log, HOW, 0666);
     posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP);
     int error = posix_spawnp(pid, w->word[0], &files, &how, w->word, environ);
     posix_spawn_file_actions_destroy(&files);
@@ -137,12 +142,11 @@ static int wait_for(pid_t pid) {
     return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
 }
 
-fl_status fl_study_launch(const fl_study_conf *c, const fl_study_point_conf *p, int np,
-                          const char *run_dir, const char *log, int *code) {
+fl_status fl_launch_run(const fl_launch *l, int *code) {
     pid_t pid;
     set_environment();
-    words w = command_of(c, p, np, run_dir);
-    int error = start(&w, log, &pid);
+    words w = command_of(l);
+    int error = start(&w, l, &pid);
     fl_status status = FL_OK;
     if (error)
         status = fl_fail(FL_ERR_IO,
@@ -153,4 +157,28 @@ fl_status fl_study_launch(const fl_study_conf *c, const fl_study_point_conf *p, 
         *code = wait_for(pid);
     close_words(&w);
     return status;
+}
+
+/* ---- what it said ---- */
+
+static bool says_something(const char *line, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        if (isalpha((unsigned char)line[i])) return true;
+    return false;
+}
+
+char *fl_launch_last_words(const char *log) {
+    char *text = NULL, *found = NULL;
+    if (fl_file_read(log, &text, NULL) != FL_OK) return fl_strdup("it left no output");
+    const char *error = strstr(text, "error: ");
+    for (const char *at = error ? error : text; *at && !(error && found);) {
+        size_t len = strcspn(at, "\n");
+        if (says_something(at, len)) {
+            fl_free(found);
+            found = fl_strndup(at, len);
+        }
+        at += len + (at[len] == '\n');
+    }
+    fl_free(text);
+    return found ? found : fl_strdup("it said nothing");
 }

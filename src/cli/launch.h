@@ -1,0 +1,31 @@
+/* launch.h: this program again, in processes of its own, on as many ranks as wanted. */
+#ifndef FROSTLINE_CLI_LAUNCH_H
+#define FROSTLINE_CLI_LAUNCH_H
+
+#include "cli/cli.h"
+
+bool fl_launch_is_virtual(const char *hosts); /* "virtual", "virtual:NAME" */
+/* FL_ERR_CONFIG unless it is that, a file, or NULL: this machine. */
+fl_status fl_launch_check_hosts(const char *hosts);
+
+typedef struct fl_launch {
+    const char *hosts; /* NULL: this machine; a host file; virtual[:NAME] */
+    int np;
+    int n; /* words of the command: "train", CONFIG, … */
+    const char *const *word;
+    const char *out, *log; /* files that stdout and stderr go to; may be the same */
+} fl_launch;
+
+/* Runs it by mpirun, or the virtual cluster's script, and waits. *code: its exit code, 128 + n
+ * after signal n. FL_ERR_IO if the launcher cannot be started. */
+fl_status fl_launch_run(const fl_launch *l, int *code);
+
+/* From begin to end SIGINT, SIGTERM and SIGHUP are passed to what runs, as SIGTERM, and noted. */
+void fl_launch_signals_begin(void);
+void fl_launch_signals_end(void);
+bool fl_launch_interrupted(void);
+
+/* The error in a log that a run left, else its last line with a word in it; caller frees. */
+char *fl_launch_last_words(const char *log);
+
+#endif

@@ -1,0 +1,259 @@
+/* Measuring what the cost model needs, where the steps are to run. */
+#include "cli/site.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/launch.h"
+#include "frostline/log.h"
+
+enum {
+    MOST_ROWS = 16,     /* that are measured; for more the line is drawn on */
+    MOST_AT_A_CORE = 4, /* ranks that are measured; more take so many times longer */
+};
+
+struct fl_site {
+    const char *hosts, *network_word;
+    int per_node; /* 0: all on one */
+    bool is_virtual;
+    int nodes; /* of the virtual cluster, as far as they are used */
+    long cores;
+    char *dir;
+    bool keeps;
+    fl_network network;
+    int n_speeds, *crowd; /* ranks at once, of each of the speeds */
+    fl_speeds **speeds;
+};
+
+/* ---- how ranks stand ---- */
+
+static int nodes_at(const fl_site *s, int np) {
+    if (s->is_virtual) return np < s->nodes ? np : s->nodes;
+    return s->per_node ? (np + s->per_node - 1) / s->per_node : 1;
+}
+
+int fl_site_nodes(const fl_site *s, int np) {
+    return nodes_at(s, np);
+}
+
+const char *fl_site_network(const fl_site *s) {
+    return *s->network.name ? s->network.name : NULL;
+}
+
+/* Ranks of one machine: those of a virtual cluster share this one. */
+static int together(const fl_site *s, int np) {
+    int nodes = nodes_at(s, np);
+    return s->is_virtual ? np : (np + nodes - 1) / nodes;
+}
+
+/* As many as can be measured here. A node elsewhere is taken to have a core for each. */
+static int crowd_of(const fl_site *s, int np) {
+    int ranks = together(s, np), cores = (int)s->cores;
+    bool elsewhere = !s->hosts && nodes_at(s, np) > 1;
+    int most = elsewhere ? cores : MOST_AT_A_CORE * cores;
+    return ranks < most ? ranks : most;
+}
+
+static double rows_at(const fl_site_conf *c, const fl_experiment *x, int np) {
+    double batch = (double)x->train.batch_size / (double)x->train.accumulation;
+    return c->weak ? batch : batch / np;
+}
+
+/* ---- measuring ---- */
+
+static fl_status run(const fl_launch *l) {
+    int code = 0;
+    FL_TRY(fl_launch_run(l, &code));
+    if (fl_launch_interrupted()) return fl_fail(FL_ERR_STOPPED, "stopped while measuring");
+    if (code == 0) return FL_OK;
+    char *words = fl_launch_last_words(l->log);
+    fl_status status = fl_fail(code <= FL_ERR_HANG ? (fl_status)code : FL_ERR_INTERNAL,
+                               "'frostline %s %s' on %d rank%s, which the cost model needs: %s",
+                               l->word[0], l->word[1], l->np, l->np > 1 ? "s" : "", words);
+    fl_free(words);
+    return status;
+}
+
+/* Into a file of that name; what stands there already is not measured again. */
+static fl_status measure(const fl_site *s, int np, int n, const char *const *word,
+                         const char *path) {
+    if (fl_exists(path)) return FL_OK;
+    char *part = fl_format("%s.part", path), *log = fl_format("%s.log", path);
+    fl_launch l = {.hosts = s->hosts, .np = np, .n = n, .word = word, .out = part, .log = log};
+    fl_status status = run(&l);
+    if (status == FL_OK && rename(part, path) != 0)
+        status = fl_fail(FL_ERR_IO, "cannot write '%s'", path);
+    fl_free(part);
+    fl_free(log);
+    return status;
+}
+
+static fl_status measure_layers(const fl_site *s, const fl_site_conf *c, int crowd,
+                                const char *rows, const char *path) {
+    int n = 0;
+    const char **word = fl_alloc((size_t)(c->n_overrides + 6) * sizeof *word);
+    word[n++] = "bench";
+    word[n++] = "layers";
+    word[n++] = c->config;
+    for (int i = 0; i < c->n_overrides; i++) word[n++] = c->override[i];
+    word[n++] = rows;
+    word[n++] = "--json";
+    fl_status status = measure(s, crowd, n, word, path);
+    fl_free(word);
+    return status;
+}
+
+/* Of all rank counts that share these speeds. */
+static char *rows_word(const fl_site *s, const fl_site_conf *c, const fl_experiment *x, int crowd) {
+    double least = 0, most = 0;
+    for (int i = 0; i < c->n_np; i++) {
+        double rows = rows_at(c, x, c->np[i]);
+        if (crowd_of(s, c->np[i]) != crowd) continue;
+        if (least == 0 || rows < least) least = rows;
+        if (rows > most) most = rows;
+    }
+    int low = least < 1           ? 1
+              : least > MOST_ROWS ? MOST_ROWS
+                                  : (int)least,
+        high = most > MOST_ROWS ? MOST_ROWS : (int)(most + 0.999);
+    if (low >= high && most > high) low = high / 2;
+    return low < high ? fl_format("--rows=%d,%d", low, high) : fl_format("--rows=%d", low);
+}
+
+static fl_status add_speeds(fl_site *s, const fl_site_conf *c, const fl_experiment *x, int crowd) {
+    fl_speeds *speeds = NULL;
+    char *rows = rows_word(s, c, x, crowd),
+         *path = fl_format("%s/layers-np%d-%s.json", s->dir, crowd, rows + strlen("--rows="));
+    if (!fl_exists(path))
+        fl_note("measuring what each layer takes while %d rank%s work%s here (bench layers %s)",
+                crowd, crowd > 1 ? "s" : "", crowd > 1 ? "" : "s", rows);
+    fl_status status = measure_layers(s, c, crowd, rows, path);
+    if (status == FL_OK) status = fl_speeds_open(path, x->model, &speeds);
+    if (status == FL_OK) {
+        s->crowd = fl_resize(s->crowd, (size_t)(s->n_speeds + 1) * sizeof *s->crowd);
+        s->speeds = fl_resize(s->speeds, (size_t)(s->n_speeds + 1) * sizeof(fl_speeds *));
+        s->crowd[s->n_speeds] = crowd;
+        s->speeds[s->n_speeds++] = speeds;
+    }
+    fl_free(rows);
+    fl_free(path);
+    return status;
+}
+
+static const fl_speeds *speeds_for(const fl_site *s, int crowd) {
+    for (int i = 0; i < s->n_speeds; i++)
+        if (s->crowd[i] == crowd) return s->speeds[i];
+    return NULL;
+}
+
+static fl_status measure_speeds(fl_site *s, const fl_site_conf *c, const fl_experiment *x) {
+    for (int i = 0; i < c->n_np; i++) {
+        int crowd = crowd_of(s, c->np[i]);
+        if (!speeds_for(s, crowd)) FL_TRY(add_speeds(s, c, x, crowd));
+    }
+    return FL_OK;
+}
+
+/* ---- the network ---- */
+
+static fl_status measure_between(fl_site *s, int np) {
+    static const char *const word[] = {"bench", "network", "--json"};
+    char *path = fl_format("%s/network-np%d.json", s->dir, np);
+    if (!fl_exists(path)) fl_note("measuring the network between %d ranks (bench network)", np);
+    fl_status status = measure(s, np, FL_COUNT(word), word, path);
+    if (status == FL_OK) status = fl_network_open(path, &s->network);
+    fl_free(path);
+    return status;
+}
+
+/* The most ranks tell on how many nodes they stand. Where they share the cores of this machine,
+ * they tell more of its scheduler than of a link. */
+static fl_status measure_network(fl_site *s, int most) {
+    FL_TRY(measure_between(s, most));
+    s->nodes = s->network.nodes;
+    if (!s->is_virtual) s->per_node = (most + s->nodes - 1) / s->nodes;
+    int few = s->cores > 2 ? (int)s->cores : 2;
+    if (s->is_virtual && most > few) FL_TRY(measure_between(s, few));
+    snprintf(s->network.name, sizeof s->network.name, "that was measured");
+    return FL_OK;
+}
+
+static fl_status open_network(fl_site *s, const fl_site_conf *c) {
+    bool measured = c->network && strcmp(c->network, "measured") == 0;
+    if (measured && !c->hosts)
+        return fl_fail(FL_ERR_CONFIG,
+                       "option '--network measured' wants '--hosts', between which to measure; or "
+                       "give 1gbit, 25gbit, or a file of 'frostline bench network --json'");
+    if (c->hosts && c->np[c->n_np - 1] > 1 && (measured || !c->network))
+        return measure_network(s, c->np[c->n_np - 1]);
+    if (c->network && !measured) return fl_network_open(c->network, &s->network);
+    if (c->per_node && nodes_at(s, c->np[c->n_np - 1]) > 1)
+        return fl_fail(FL_ERR_CONFIG,
+                       "ranks on several nodes want '--network': 1gbit, 25gbit, or a file of "
+                       "'frostline bench network --json'");
+    return FL_OK;
+}
+
+/* ---- open and close ---- */
+
+static fl_status open_dir(fl_site *s, const fl_site_conf *c) {
+    const char *tmp = getenv("TMPDIR");
+    s->keeps = c->dir != NULL;
+    s->dir = c->dir ? fl_strdup(c->dir) : fl_format("%s/frostline-XXXXXX", tmp ? tmp : "/tmp");
+    if (s->keeps) return fl_make_dirs(s->dir);
+    if (mkdtemp(s->dir)) return FL_OK;
+    fl_status status =
+        fl_fail(FL_ERR_IO, "cannot make a folder '%s'; set TMPDIR to one with room", s->dir);
+    fl_free(s->dir);
+    s->dir = NULL;
+    return status;
+}
+
+static fl_status open_all(fl_site *s, const fl_site_conf *c, const fl_experiment *x) {
+    FL_TRY(fl_launch_check_hosts(c->hosts));
+    FL_TRY(open_dir(s, c));
+    FL_TRY(open_network(s, c));
+    return measure_speeds(s, c, x);
+}
+
+fl_status fl_site_open(const fl_site_conf *conf, const fl_experiment *x, fl_site **out) {
+    fl_site *s = fl_alloc(sizeof *s);
+    *s = (fl_site){.hosts = conf->hosts,
+                   .per_node = conf->per_node,
+                   .is_virtual = fl_launch_is_virtual(conf->hosts),
+                   .nodes = 1,
+                   .cores = sysconf(_SC_NPROCESSORS_ONLN)};
+    fl_status status = open_all(s, conf, x);
+    if (status != FL_OK) {
+        fl_site_close(s);
+        s = NULL;
+    }
+    *out = s;
+    return status;
+}
+
+void fl_site_close(fl_site *s) {
+    if (!s) return;
+    if (s->dir && !s->keeps) fl_remove_tree(s->dir);
+    for (int i = 0; i < s->n_speeds; i++) fl_speeds_close(s->speeds[i]);
+    fl_free(s->speeds);
+    fl_free(s->crowd);
+    fl_free(s->dir);
+    fl_free(s);
+}
+
+void fl_site_foretell(const fl_site *s, const fl_experiment *x, fl_plan *p) {
+    const fl_reduce_ops *reducer = fl_reducers_all()[x->reduce.reducer];
+    int np = p->conf.np, crowd = crowd_of(s, np), ranks = together(s, np);
+    bool elsewhere = !s->hosts && nodes_at(s, np) > 1;
+    fl_experiment_traffic(x, nodes_at(s, np), p);
+    fl_cost_of(&(fl_cost_conf){.nodes = nodes_at(s, np),
+                               .network = &s->network,
+                               .speeds = speeds_for(s, crowd),
+                               .crowd = elsewhere || ranks <= crowd ? 1 : (double)ranks / crowd,
+                               .shards = reducer->shards,
+                               .overlaps = reducer->begin || reducer->choose},
+               p);
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# `frostline plan` with seconds: what is foretold adds up, follows from what `bench layers` and `bench network` print, and
+# falls with what is frozen; --what-if has every depth; what cannot be foretold is said before anything is measured.
+. "$(dirname "$0")/run.inc.sh"
+
+cat >net.yaml <<'YAML'
+name: cost
+model:
+  input: [24, 24, 3]
+  layers:
+    - conv2d: {name: c1, filters: 32, kernel_size: 3, padding: same, activation: relu}
+    - batch_norm: {name: n1}
+    - max_pool2d: {name: pool, pool_size: 2}
+    - conv2d: {name: c2, filters: 64, kernel_size: 3, padding: same, activation: relu}
+    - flatten: {name: flat}
+    - dense: {name: d1, units: 64, activation: relu}
+    - dense: {name: d2, units: 5, activation: softmax}
+data: {format: synthetic, train: {rows: 160, classes: 5}}
+train: {batch_size: 16}
+YAML
+number() { grep -oE "\"$2\": *[-0-9.e+]+" "$1" | head -1 | grep -oE '[-0-9.e+]+$'; }
+all() { grep -oE "\"$2\": *[-0-9.e+]+" "$1" | grep -oE '[-0-9.e+]+$'; }
+holds() { # WHAT CONDITION: of awk
+    checks=$((checks + 1))
+    awk "BEGIN { exit !($2) }" || fail "$1: $2"
+}
+
+# ---- one plan ----
+
+expect 0 'sums that nothing hides' 'a table' frostline plan net.yaml --np 2 --measure 'freeze={until: pool}'
+grep -q 'once all features are kept' out || fail 'nothing of kept features'
+expect 0 '' 'as JSON' frostline plan net.yaml --np 2 --measure --json 'freeze={until: pool}'
+grep '^{' out >plan.json
+grep -o '"predicted_time": {[^}]*}' plan.json >time.json
+parts=0
+for part in data static forward backward reduce_exposed update other; do
+    parts="$parts + $(number time.json $part)"
+done
+holds 'the parts are the step' "($parts) / $(number plan.json predicted_step_seconds) - 1 < 1e-9"
+holds 'kept features save the static part' "$(number plan.json predicted_cached_step_seconds) < $(number plan.json predicted_step_seconds)"
+expect 0 '' 'without being asked' frostline plan net.yaml --np 2 --json
+checks=$((checks + 1))
+! grep -q predicted_ out || fail 'seconds that nobody asked for'
+
+# ---- the network: an hour's latency and a slow wire stand out ----
+
+network() { printf '{"latency_seconds": %s, "bytes_per_second": %s}\n' "$1" "$2" >"$3"; }
+network 0 1e12 ideal.json
+network 1 1e12 late.json
+network 0 1e6 slow.json
+for net in ideal late slow; do
+    expect 0 '' "network $net" frostline plan net.yaml --np 2 --nodes 2 --network $net.json --json
+    grep '^{' out >plan-$net
+    grep -o '"predicted_time": {[^}]*}' plan-$net >$net
+done
+# Two nodes send each other half of each bucket, and the sum back; a bucket's message waits for the one before it. Control
+# sums: two more messages.
+bytes=$(number plan-slow payload_bytes) buckets=$(grep -oE '"buckets": *\[.*' plan-late | grep -o '"index"' | wc -l)
+exposed() { number "$1" reduce_exposed; }
+holds 'latency' "($(exposed late) - $(exposed ideal) - 2 * $buckets - 2) ^ 2 < 0.01"
+holds 'rate' "($(number slow reduce) - $(number ideal reduce)) / ($bytes / 1e6) - 1 < 1e-6"
+holds 'rate, the other way' "($(number slow reduce) - $(number ideal reduce)) / ($bytes / 1e6) - 1 > -1e-6"
+holds 'what backward hides' "$(exposed slow) < $(number slow reduce)"
+
+# ---- every depth ----
+
+expect 0 'until pool' 'depths' frostline plan net.yaml --np 1,2 --nodes 2 --network slow.json --what-if
+expect 0 '' 'depths as JSON' frostline plan net.yaml --np 1,2 --nodes 2 --network slow.json --what-if --json
+grep '^{' out >depths
+checks=$((checks + 1))
+[ "$(grep -oE '"freeze": "[^"]*"' depths | tr '\n' ' ')" = '"freeze": "nothing" "freeze": "until pool" "freeze": "until flat" "freeze": "until d1" ' ] ||
+    fail 'other depths than there are'
+mapfile -t step < <(all depths step_seconds | awk 'NR % 2') # with one rank
+mapfile -t payload < <(all depths payload_bytes)
+mapfile -t pays < <(all depths pays_up_to)
+for i in 1 2 3; do
+    holds "payload falls, $i" "${payload[i]} < ${payload[i - 1]}"
+done
+holds 'the deepest is the cheapest' "${step[3]} < ${step[0]}"
+holds 'on a slow network more ranks do not pay' "${pays[0]} == 1"
+
+# ---- bench layers ----
+
+expect 0 'GFLOP/s' 'layers' frostline bench layers net.yaml --rows 4 --steps 2
+expect 0 '' 'layers as JSON, two ranks' ranks 2 bench layers net.yaml --rows 2,5 --steps 2 --json
+grep '^{' out >layers.json
+checks=$((checks + 1))
+[ "$(grep -o '"static_seconds"' layers.json | wc -l)" = 14 ] && [ "$(number layers.json ranks)" = 2 ] || fail 'not 7 layers at 2 numbers of rows'
+holds 'a convolution takes its time in all three' "$(number layers.json static_seconds) > 0 && $(number layers.json forward_seconds) > 0 && $(number layers.json backward_seconds) > 0"
+
+# ---- bench network, between two nodes of one rank each ----
+
+expect 0 '' 'network' env FROSTLINE_RANKS_PER_NODE=1 mpirun -q -np 2 "$FROSTLINE" bench network --repeat 2 --json
+grep '^{' out >measured.json
+expect 0 '' 'what it prints is a network' frostline plan net.yaml --np 2 --nodes 2 --network measured.json --json
+expect 2 'here is but one' 'one node' ranks 2 bench network
+
+# ---- what cannot be ----
+
+expect 2 "there is no network '1gbti'" 'a mistyped network' frostline plan net.yaml --np 2 --nodes 2 --network 1gbti
+echo '{"latency_seconds": "25us"}' >bad.json
+expect 3 'does not describe a network' 'another file' frostline plan net.yaml --np 2 --nodes 2 --network bad.json
+expect 2 "wants '--hosts'" 'measured where' frostline plan net.yaml --np 2 --nodes 2 --network measured
+expect 2 "there is no file 'nowhere'" 'no hosts' frostline plan net.yaml --np 2 --hosts nowhere
+expect 2 "want '--network'" 'nodes without a network' frostline plan net.yaml --np 2 --nodes 2 --measure
+expect 2 "several want '--what-if'" 'a list' frostline plan net.yaml --np 1,2
+expect 2 "leave out '--phase'" 'depths of a phase' frostline plan net.yaml --what-if --phase 0
+expect 2 'number of rows' 'rows' frostline bench layers net.yaml --rows 8,4
+expect 5 'error: cannot start' 'no mpirun' env PATH=/nowhere "$FROSTLINE" plan net.yaml --measure
+
+finish
