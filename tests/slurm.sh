@@ -268,6 +268,10 @@ near whole-mpirun/$weights rules/until-c1/$weights 2e-4
 "$COMPARE" whole-mpirun/$weights rules/none/$weights 2e-4 >out 2>&1
 is 'another rule, other weights' $? 1
 
+expect 0 'study: rules/report.html' 'one report of the array' frostline study net.yaml --collect rules
+is 'its points' "$(cut -d, -f1,2 rules/study.csv | tr -d '"' | tr '\n' ' ')" 'freeze,np none,2 until-c1,2 '
+is 'in the report' "$(grep -oE '<th scope="row">[AB] [a-z0-9-]+' rules/report.html | sort -u | sed 's/.*>//' | tr '\n' ' ')" 'A none B until-c1 '
+
 # ---- the time limit ----
 
 within 45 requeued "$limited"

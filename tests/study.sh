@@ -116,6 +116,24 @@ grep -q 'stopped after [01] of 2 runs; the same command goes on' "$work/out" || 
 checks=$((checks + 1))
 [ -s stopped/report.html ] && [ -s stopped/study.csv ] || fail 'a stopped study leaves no report'
 
+# ---- runs that others have started ----
+
+mkdir array
+for rule in none head; do
+    key=$(grep "\"freeze\":\"$rule\",\"np\":2," s/study.jsonl | sed 's/{"key":"\([^"]*\)".*/\1/' | head -1)
+    cp -r "s/runs/$key" array/$rule
+done
+cp -r array/none array/unfinished
+sed -i 's/"finished"/"running"/' array/unfinished/status.json
+expect 0 "'array/unfinished' is no finished run" 'a collection' frostline study net.yaml --collect array
+equal 'its points' "$(lines array/study.csv)" 3
+equal 'ranks' "$(column array/study.csv np 1)" 2
+equal 'payload of the head' "$(column array/study.csv payload_bytes 1)" $((27 * 4))
+equal 'of unfrozen' "$(column array/study.csv payload_ratio 2)" 1
+mkdir empty
+expect 3 "'empty' holds no folder of a finished run" 'nothing to collect' frostline study net.yaml --collect empty
+expect 2 'takes runs as they are' 'a grid of what is there' frostline study net.yaml --collect array --np 2
+
 # ---- a point that fails ----
 
 missing='data={format: idx, train: {images: missing.gz, labels: missing.gz}}'

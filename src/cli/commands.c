@@ -48,7 +48,8 @@ const fl_command fl_commands[] = {
      true, fl_cli_bench},
     {"study",
      "CONFIG [--np 1,2,4] [--freeze none,head,config,until:LAYER,KEY=VALUE] [--steps N] [--mode "
-     "strong|weak] [--hosts FILE|virtual[:NAME]] [--repeat N] [--run-dir DIR] [--gnuplot]",
+     "strong|weak] [--hosts FILE|virtual[:NAME]] [--repeat N] [--run-dir DIR] [--gnuplot] | CONFIG "
+     "--collect RUNS",
      "runs a grid of rank counts and freeze rules; tables, plots and a CSV of what they cost",
      false, fl_cli_study},
     {"ls", "", "the configs that come with Frostline", false, fl_cli_ls},

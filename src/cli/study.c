@@ -90,9 +90,8 @@ static fl_status run_one(study *s, const fl_study_point_conf *p, const char *key
     fl_study_run r = fl_study_run_new(key, rule);
     fl_study_predict(p->plan, &r);
     r.value[FL_STUDY_repeat] = repeat;
-    char *runs = fl_path_join(s->conf.dir, "runs"), *dir = fl_path_join(runs, key),
-         *log = fl_format("%s.log", dir);
-    fl_status status = fl_make_dirs(runs);
+    char *dir = fl_path_join(s->conf.runs, key), *log = fl_format("%s.log", dir);
+    fl_status status = fl_make_dirs(s->conf.runs);
     if (status == FL_OK) status = run_into(s, p, &r, dir, log);
     if (status == FL_OK && !fl_launch_interrupted()) {
         fl_study_runs_add(&s->runs, r);
@@ -100,7 +99,6 @@ static fl_status run_one(study *s, const fl_study_point_conf *p, const char *key
     } else {
         fl_study_run_close(&r);
     }
-    fl_free(runs);
     fl_free(dir);
     fl_free(log);
     return status;
@@ -213,18 +211,37 @@ static fl_status study_all(study *s, const fl_experiment *x) {
     return verdict(s);
 }
 
+/* Of runs that are there already. */
+static fl_status collect_all(study *s) {
+    FL_TRY(fl_study_collect(&s->conf, &s->runs));
+    FL_TRY(fl_study_leave(&s->conf, &s->runs));
+    printf("%d runs\nstudy: %s/report.html\n", s->runs.n, s->conf.dir);
+    return FL_OK;
+}
+
 typedef struct words { /* of the command line */
-    const char *np, *freeze, *steps, *mode, *repeat, *run_dir;
+    const char *np, *freeze, *steps, *mode, *repeat, *run_dir, *collect;
 } words;
+
+static fl_status understand_collect(study *s, const words *w) {
+    if (!w->collect) return FL_OK;
+    if (w->np || w->freeze || w->steps || w->mode || w->repeat || s->conf.hosts)
+        return fl_fail(FL_ERR_CONFIG, "'--collect' takes runs as they are: only '--run-dir' and "
+                                      "'--gnuplot' go with it");
+    return FL_OK;
+}
 
 static fl_status understand(study *s, const words *w, const fl_cli *cli) {
     fl_study_conf *c = &s->conf;
+    FL_TRY(understand_collect(s, w));
     c->config = cli->args.config;
     c->n_overrides = cli->args.n_overrides;
     c->override = (const char *const *)cli->args.override;
     c->repeat = 1;
-    FL_TRY(fl_study_ranks(w->np ? w->np : "1", &c->n_np, &c->np));
-    fl_study_rules(w->freeze ? w->freeze : "config", c);
+    if (!w->collect) {
+        FL_TRY(fl_study_ranks(w->np ? w->np : "1", &c->n_np, &c->np));
+        fl_study_rules(w->freeze ? w->freeze : "config", c);
+    }
     if (w->steps) FL_TRY(fl_bench_number("steps", w->steps, &c->steps));
     FL_TRY(fl_bench_number("repeat", w->repeat, &c->repeat));
     int mode = w->mode ? fl_cli_choice("mode", w->mode, "strong|weak") : 0;
@@ -232,8 +249,10 @@ static fl_status understand(study *s, const words *w, const fl_cli *cli) {
     c->weak = mode == 1;
     FL_TRY(fl_launch_check_hosts(c->hosts));
     const fl_run_conf *run = &cli->x->run;
-    c->dir =
-        w->run_dir ? fl_strdup(w->run_dir) : fl_format("%s/%s/study", run->output_dir, run->name);
+    c->dir = w->run_dir   ? fl_strdup(w->run_dir)
+             : w->collect ? fl_strdup(w->collect)
+                          : fl_format("%s/%s/study", run->output_dir, run->name);
+    c->runs = w->collect ? fl_strdup(w->collect) : fl_path_join(c->dir, "runs");
     s->jsonl = fl_path_join(c->dir, "study.jsonl");
     c->title = fl_strdup(run->name);
     c->config_text = fl_config_text(cli->config);
@@ -260,13 +279,14 @@ fl_status fl_cli_study(fl_comm *c, int argc, char **argv) {
                                  {"hosts", &s.conf.hosts, NULL, NULL},
                                  {"repeat", &w.repeat, NULL, NULL},
                                  {"run-dir", &w.run_dir, NULL, NULL},
+                                 {"collect", &w.collect, NULL, NULL},
                                  {"gnuplot", NULL, NULL, &s.conf.gnuplot},
                                  {NULL, NULL, NULL, NULL}};
     if (getenv("OMPI_COMM_WORLD_SIZE"))
         return fl_fail(FL_ERR_CONFIG, "'frostline study' starts mpirun itself: leave it out");
     FL_TRY(fl_cli_open(NULL, argc, argv, options, 0, &cli));
     fl_status status = understand(&s, &w, &cli);
-    if (status == FL_OK) status = study_all(&s, cli.x);
+    if (status == FL_OK) status = w.collect ? collect_all(&s) : study_all(&s, cli.x);
     close_study(&s);
     fl_cli_close(&cli);
     return status;

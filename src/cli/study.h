@@ -16,7 +16,7 @@ typedef struct fl_study_conf { /* what the command line asks for */
     int repeat;
     bool weak;
     const char *hosts; /* NULL: this machine; a host file; virtual[:NAME] */
-    char *dir;
+    char *dir, *runs;  /* of the study; of its runs' folders */
     char *title, *config_text;
     bool gnuplot;
     const struct fl_site *site; /* what was measured to foretell the steps; NULL: nothing yet */
@@ -41,6 +41,10 @@ typedef struct fl_study_point_conf {
 fl_status fl_study_point_open(const fl_study_conf *c, const char *rule, int np,
                               fl_study_point_conf *out);
 void fl_study_point_close(fl_study_point_conf *p);
+
+/* Adds the finished runs in c->runs, each a folder that its rule has named, and makes the grid of
+ * theirs. FL_ERR_INPUT if there is none. */
+fl_status fl_study_collect(fl_study_conf *c, fl_study_runs *out);
 
 /* ---- what is left behind ---- */
 

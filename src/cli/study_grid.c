@@ -70,6 +70,7 @@ void fl_study_conf_close(fl_study_conf *c) {
     fl_free(c->rule);
     fl_free(c->np);
     fl_free(c->dir);
+    fl_free(c->runs);
     fl_free(c->title);
     fl_free(c->config_text);
 }

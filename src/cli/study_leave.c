@@ -19,7 +19,7 @@ char *fl_study_cores_warning(const fl_study_conf *c) {
 
 static json_t *environment(const fl_study_conf *c, const fl_study_runs *runs) {
     for (int i = 0; i < runs->n; i++) {
-        char *path = fl_format("%s/runs/%s/env.json", c->dir, runs->run[i].key);
+        char *path = fl_format("%s/%s/env.json", c->runs, runs->run[i].key);
         json_t *o = json_load_file(path, 0, NULL);
         fl_free(path);
         if (o) return o;
