@@ -43,6 +43,7 @@ INLINE vf relu_back(const fl_activation f, vf y, vf d) {
     do {                                                                                           \
         int at_ = 0, n_ = (int)(n);                                                                \
         for (; at_ + GROUP * VW <= n_; at_ += GROUP * VW) f(GROUP, true, VW, at_, __VA_ARGS__);    \
+        for (; GROUP > 2 && at_ + 2 * VW <= n_; at_ += 2 * VW) f(2, true, VW, at_, __VA_ARGS__);   \
         for (; at_ + VW <= n_; at_ += VW) f(1, true, VW, at_, __VA_ARGS__);                        \
         if (at_ < n_) f(1, false, n_ - at_, at_, __VA_ARGS__);                                     \
     } while (0)

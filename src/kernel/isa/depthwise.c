@@ -3,11 +3,11 @@
  * wait for each other; at the left and right edge, where taps are missing, one. */
 #include <math.h>
 
+#include "kernel/isa/depthwise.h"
 #include "kernel/isa/isa.h"
-#include "kernel/isa/spread.h"
 #include "kernel/sweep.h"
 
-enum { AT_ONCE = 8, PARTS = 8, MOST_TAPS = 49 };
+enum { AT_ONCE = 8, SUMS = 8, MOST_TAPS = 49, FRESH = 2, LINE = 16 };
 
 /* How channels of the source meet those of the target: one to one, or, with a multiplier, forward
  * and backward. */
@@ -26,15 +26,14 @@ typedef struct line { /* one row of target pixels */
 typedef struct group { /* of neighbouring positions that have the same taps */
     int taps, n, m;    /* n: channels of the weights */
     const float *x[MOST_TAPS], *w[MOST_TAPS]; /* of the first position */
-    size_t in, out;                           /* floats to the next position's */
+    int n_fresh;
+    const float
+        *fresh[FRESH * FRESH]; /* of x, those that no position to the left or above has read */
+    size_t in, out;            /* floats to the next position's */
     const float *bias;
     float low, high; /* the activation's */
     float *target;
 } group;
-
-INLINE vf get(const bool whole, const float *p, int n) {
-    return whole ? load(p) : load_some(p, n);
-}
 
 INLINE void finish(const bool add, const bool whole, const group *g, vf sum, float *to, int n) {
     vf v = vmin(splat(g->high), vmax(splat(g->low), sum)); /* NaN passes through */
@@ -45,43 +44,86 @@ INLINE void finish(const bool add, const bool whole, const group *g, vf sum, flo
         store_some(to, v, n);
 }
 
-/* `count` positions, n channels from c. The first four are constant where this is inlined. */
+/* `count` positions, n channels from c, x and target moved on. The first four are constant where
+ * this is inlined. */
 INLINE void positions(const way how, const int count, const bool add, const bool whole,
-                      const group *g, int c, int n) {
+                      const group *g, size_t x_on, float *target, int c, int n) {
     spread s = how == ALONE ? (spread){.first = c} : spread_at(g->m, c, n);
     vf sum[AT_ONCE], bias = g->bias ? load_some(g->bias + c, n) : (vf){0};
 #pragma GCC unroll 8
     for (int u = 0; u < count; u++) sum[u] = bias;
     for (int t = 0; t < g->taps; t++) {
-        const float *x = g->x[t];
+        const float *x = g->x[t] + x_on;
         vf k = get(whole, g->w[t] + c, n);
 #pragma GCC unroll 8
         for (int u = 0; u < count; u++, x += g->in)
             sum[u] += k * (how == SPREAD ? load_spread(&s, x) : get(whole, x + c, n));
     }
-    float *to = g->target;
 #pragma GCC unroll 8
-    for (int u = 0; u < count; u++, to += g->out)
+    for (int u = 0; u < count; u++, target += g->out)
         if (how == FOLDED)
-            add_folded(&s, sum[u], n, to);
+            add_folded(&s, sum[u], n, target);
         else
-            finish(add, whole, g, sum[u], to + c, n);
+            finish(add, whole, g, sum[u], target + c, n);
 }
 
-INLINE void channels(const way how, const int count, const bool add, const group *g) {
+/* The same where channels meet one to one, for some vectors of them, SUMS in all: a pixel's lie
+ * side by side, so that memory is read and written in its order. */
+INLINE void strip(const int count, const bool add, const group *g, size_t x_on, float *target,
+                  int c) {
+    const int vectors = SUMS / count;
+    size_t in = g->in, out = g->out;
+    vf sum[SUMS], low = splat(g->low), high = splat(g->high);
+    UNROLL
+    for (int u = 0; u < SUMS; u++)
+        sum[u] = g->bias ? load(g->bias + c + u % vectors * VW) : (vf){0};
+    for (int t = 0; t < g->taps; t++) {
+        const float *x = g->x[t] + x_on + c, *w = g->w[t] + c;
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vf k = load(w + v * VW);
+            UNROLL
+            for (int u = 0; u < count; u++)
+                sum[u * vectors + v] += k * load(x + (size_t)u * in + v * VW);
+        }
+    }
+    UNROLL
+    for (int u = 0; u < SUMS; u++) {
+        float *y = target + c + (size_t)(u / vectors) * out + u % vectors * VW;
+        store(y, add ? load(y) + sum[u] : vmin(high, vmax(low, sum[u])));
+    }
+}
+/* What the next positions read for the first time, and what they write: it lies in too many places
+ * for the processor to foresee. */
+INLINE void look_ahead(const int count, const group *g, size_t x_on, const float *target) {
+    size_t pixels = (size_t)count * g->in, n = (size_t)count * g->out;
+    for (int i = 0; i < g->n_fresh; i++)
+        for (const float *x = g->fresh[i] + x_on + pixels, *end = x + pixels; x < end; x += LINE)
+            __builtin_prefetch(x);
+    for (const float *y = target + n; y < target + 2 * n; y += LINE) __builtin_prefetch(y, 1);
+}
+
+INLINE void channels(const way how, const int count, const bool add, const group *g, size_t x_on,
+                     float *target) {
+    const int lanes = SUMS / count * VW;
     int c = 0;
+    if (how == ALONE && count > 1) {
+        look_ahead(count, g, x_on, target);
+        for (; c + lanes <= g->n; c += lanes) strip(count, add, g, x_on, target, c);
+    }
     if (how == FOLDED && !add)
         for (int u = 0; u < count; u++)
-            memset(g->target + u * g->out, 0, (size_t)(g->n / g->m) * sizeof(float));
-    for (; c + VW <= g->n; c += VW) positions(how, count, add, true, g, c, VW);
-    if (c < g->n) positions(how, count, add, false, g, c, g->n - c);
+            memset(target + u * g->out, 0, (size_t)(g->n / g->m) * sizeof(float));
+    for (; c + VW <= g->n; c += VW) positions(how, count, add, true, g, x_on, target, c, VW);
+    if (c < g->n) positions(how, count, add, false, g, x_on, target, c, g->n - c);
 }
 
-typedef void positions_of(const group *);
+typedef void groups_of(const group *, int groups);
 
 #define COUNT(how, name, count, add)                                                               \
-    static void how##_##name##_##count(const group *g) {                                           \
-        channels(how, count, add, g);                                                              \
+    static void how##_##name##_##count(const group *g, int groups) {                               \
+        for (size_t k = 0; k < (size_t)groups * count; k += count)                                 \
+            channels(how, count, add, g, k * g->in, g->target + k * g->out);                       \
     }
 #define COUNTS(how, name, add)                                                                     \
     COUNT(how, name, 1, add)                                                                       \
@@ -98,7 +140,7 @@ COUNTS(SPREAD, add, true)
 COUNTS(FOLDED, put, false)
 COUNTS(FOLDED, add, true)
 
-static positions_of *const table[WAYS][2][4] = {
+static groups_of *const table[WAYS][2][4] = {
     {LIST(ALONE, put), LIST(ALONE, add)},
     {LIST(SPREAD, put), LIST(SPREAD, add)},
     {LIST(FOLDED, put), LIST(FOLDED, add)},
@@ -115,24 +157,29 @@ static fl_taps taps_at(const fl_axis *a, int j) {
 static void gather(const line *l, int j, group *g) {
     const fl_sweep *s = l->s;
     fl_taps tx = taps_at(&s->x, j);
-    g->taps = 0;
+    int fresh = max_int(l->ty.lo, l->ty.hi - min_int(FRESH, s->y.in_step));
+    g->taps = g->n_fresh = 0;
     for (int y = l->ty.lo; y < l->ty.hi; y++)
         for (int x = tx.lo; x < tx.hi; x++) {
             int ky = s->y.k_first + y * s->y.k_step, kx = s->x.k_first + x * s->x.k_step;
             size_t at = (size_t)(l->ty.first + y) * s->x.source + tx.first + x;
             g->x[g->taps] = l->source + at * s->pixel;
+            if (y >= fresh && x == tx.lo) g->fresh[g->n_fresh++] = g->x[g->taps];
             g->w[g->taps++] = l->w + ((size_t)ky * l->g->kw + kx) * g->n;
         }
     g->target = l->target + (size_t)(s->x.out_first + j * s->x.out_step) * s->to;
 }
 
-/* The log2 of how many positions from j on, up to AT_ONCE, are done together: they have all taps.
- */
-static int together(const fl_axis *a, int j) {
+/* Positions from j on that have all taps. */
+static int whole_ones(const fl_axis *a, int j) {
     int first = a->in_first + j * a->in_step, room = a->source - a->taps - first;
-    if (first < 0 || room < 0) return 0;
-    int n = min_int(a->n - j, room / a->in_step + 1);
-    return n >= 8 ? 3 : n >= 4 ? 2 : n >= 2 ? 1 : 0;
+    return first < 0 || room < 0 ? 0 : min_int(a->n - j, room / a->in_step + 1);
+}
+
+/* Of a pixel's, as many as leave few over. */
+static int vectors_of(int channels) {
+    int n = channels / VW;
+    return n % 4 == 0 || n > 8 ? 4 : n > 1 ? 2 : 1;
 }
 
 static void run_line(const line *l) {
@@ -145,12 +192,15 @@ static void run_line(const line *l) {
                .bias = e->bias,
                .low = e->activation == FL_CONV_LINEAR ? -INFINITY : 0,
                .high = e->activation == FL_CONV_RELU6 ? 6 : INFINITY};
-    positions_of *const *run = table[way_of(l->g, s)][e->accumulate];
+    way how = way_of(l->g, s);
+    int most = how == ALONE ? SUMS / vectors_of(g.n) : AT_ONCE;
+    groups_of *const *run = table[how][e->accumulate];
     for (int j = 0, n; j < s->x.n; j += n) {
-        int size = together(&s->x, j);
-        n = 1 << size;
+        int whole = max_int(1, whole_ones(&s->x, j)), size = 0;
+        while (2 << size <= min_int(whole, most)) size++;
+        n = whole >> size << size;
         gather(l, j, &g);
-        run[size](&g);
+        run[size](&g, whole >> size);
     }
 }
 
@@ -188,92 +238,10 @@ static void backward_data(const fl_conv *g, int rows, const float *dy, const flo
         }
 }
 
-/* Weight gradients: lines are dealt to PARTS, each with sums of its own, which are added in order.
- */
-
-static size_t weights_of(const fl_conv *g) {
-    return (size_t)g->kh * g->kw * g->co;
-}
-
-static size_t work_size(const fl_conv *g, int rows) {
-    (void)rows;
-    return PARTS * weights_of(g);
-}
-
-/* Σ over `count` positions of x dy, for n channels from c on. */
-INLINE vf products(const bool alone, const bool whole, const fl_conv *g, int count, const float *x,
-                   const float *dy, int c, int n) {
-    spread s = alone ? (spread){.first = c} : spread_at(g->co / g->ci, c, n);
-    size_t step = (size_t)g->sw * g->ci, to = (size_t)g->co;
-    vf sum[4] = {0};
-    int i = 0;
-#define TERM(u)                                                                                    \
-    sum[u] += (alone ? get(whole, x + (u)*step + c, n) : load_spread(&s, x + (u)*step)) *          \
-              get(whole, dy + (u)*to, n)
-    for (dy += c; i + 4 <= count; i += 4, x += 4 * step, dy += 4 * to) {
-        TERM(0);
-        TERM(1);
-        TERM(2);
-        TERM(3);
-    }
-    for (; i < count; i++, x += step, dy += to) TERM(0);
-#undef TERM
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
-INLINE void add_products(const bool alone, const fl_conv *g, int count, const float *x,
-                         const float *dy, float *sum) {
-    int c = 0, n = g->co;
-    for (; c + VW <= n; c += VW)
-        store(sum + c, load(sum + c) + products(alone, true, g, count, x, dy, c, VW));
-    if (c == n) return;
-    vf more = products(alone, false, g, count, x, dy, c, n - c);
-    store_some(sum + c, load_some(sum + c, n - c) + more, n - c);
-}
-
-/* One tap of one line: x at the tap's first position, dy at that position. */
-static void add_tap(const fl_conv *g, int count, const float *x, const float *dy, float *sum) {
-    if (g->ci == g->co)
-        add_products(true, g, count, x, dy, sum);
-    else
-        add_products(false, g, count, x, dy, sum);
-}
-
-static void add_line(const fl_conv *g, int oy, const float *image, const float *dy, float *sum) {
-    fl_taps ty = fl_taps_y(g, oy);
-    for (int kx = 0; kx < g->kw; kx++) {
-        int low = ceil_div(max_int(0, g->left - kx), g->sw), last = g->w - 1 + g->left - kx;
-        int high = last < 0 ? 0 : min_int(g->ow, last / g->sw + 1);
-        for (int ky = ty.lo; ky < ty.hi && low < high; ky++) {
-            size_t x = (size_t)(low * g->sw - g->left + kx), y = (size_t)(ty.first + ky);
-            add_tap(g, high - low, image + (y * g->w + x) * g->ci, dy + (size_t)low * g->co,
-                    sum + ((size_t)ky * g->kw + kx) * g->co);
-        }
-    }
-}
-
-static void backward_weights(const fl_conv *g, int rows, const float *x, const float *dy, float *dw,
-                             float *work) {
-    size_t lines = (size_t)rows * g->oh, n = weights_of(g);
-#pragma omp parallel for schedule(dynamic)
-    for (int part = 0; part < PARTS; part++) {
-        float *sum = work + part * n;
-        memset(sum, 0, n * sizeof *sum);
-        for (size_t i = lines * part / PARTS; i < lines * (part + 1) / PARTS; i++)
-            add_line(g, (int)(i % g->oh), x + i / g->oh * g->h * g->w * g->ci,
-                     dy + i * g->ow * g->co, sum);
-    }
-    for (size_t i = 0; i < n; i++) {
-        float sum = 0;
-        for (int part = 0; part < PARTS; part++) sum += work[part * n + i];
-        dw[i] += sum;
-    }
-}
-
 const fl_depthwise FL_ISA(fl_depthwise_vector) = {
     .fits = fits,
     .forward = forward,
     .backward_data = backward_data,
-    .work = work_size,
-    .backward_weights = backward_weights,
+    .work = depthwise_dw_work,
+    .backward_weights = depthwise_dw,
 };

@@ -21,16 +21,16 @@ static size_t image_size(const fl_conv *g) {
 }
 
 /* v replaces best, and t at, unless it is smaller or equal, or best is NaN. */
-INLINE void keep_larger(const bool which, vf v, int t, vf *best, vi *at) {
+INLINE void keep_larger(const bool which, vf v, vi t, vf *best, vi *at) {
 #if defined(__AVX512F__)
     __mmask16 number = _mm512_cmp_ps_mask(*best, *best, _CMP_ORD_Q);
     __mmask16 take = _mm512_mask_cmp_ps_mask(number, v, *best, _CMP_NLE_UQ);
     *best = _mm512_mask_mov_ps(*best, take, v);
-    if (which) *at = (vi)_mm512_mask_mov_epi32((__m512i)*at, take, _mm512_set1_epi32(t));
+    if (which) *at = (vi)_mm512_mask_mov_epi32((__m512i)*at, take, (__m512i)t);
 #else
     vi take = ~((v <= *best) | (*best != *best));
     *best = (vf)((take & (vi)v) | (~take & (vi)*best));
-    if (which) *at = (take & (t - (vi){0})) | (~take & *at);
+    if (which) *at = (take & t) | (~take & *at);
 #endif
 }
 
@@ -65,25 +65,38 @@ INLINE vi get_taps(const fl_conv *g, const void *taps, size_t i, int n) {
     return __builtin_convertvector(narrow, vi);
 }
 
+/* The largest of a line of the window, and its tap. */
+INLINE void max_line(const int vectors, const bool whole, int n, const bool which, const window *w,
+                     int ky, const float *x, vf *best, vi *tap) {
+    int t = ky * w->g->kw + w->x.lo;
+    UNROLL
+    for (int k = 0; k < vectors; k++) {
+        best[k] = get(whole, x + k * VW, n);
+        tap[k] = t - (vi){0};
+    }
+    for (int kx = w->x.lo + 1; kx < w->x.hi; kx++) {
+        x += w->g->ci, t++;
+        UNROLL
+        for (int k = 0; k < vectors; k++)
+            keep_larger(which, get(whole, x + k * VW, n), t - (vi){0}, &best[k], &tap[k]);
+    }
+}
+
+/* Line by line, so that the lines' comparisons need not wait for each other. */
 INLINE void max_strip(const int vectors, const bool whole, int n, int at, const bool which,
                       const window *w, const float *image, size_t to, float *y, void *tap) {
     const float *line = image + w->first + at;
-    vf best[GROUP];
-    vi taps[GROUP];
-#pragma GCC unroll 4
-    for (int k = 0; k < vectors; k++) {
-        best[k] = get(whole, line + k * VW, n);
-        taps[k] = w->y.lo * w->g->kw + w->x.lo - (vi){0};
+    vf best[GROUP], more[GROUP];
+    vi taps[GROUP], others[GROUP];
+    max_line(vectors, whole, n, which, w, w->y.lo, line, best, taps);
+    for (int ky = w->y.lo + 1; ky < w->y.hi; ky++) {
+        line += w->line;
+        max_line(vectors, whole, n, which, w, ky, line, more, others);
+        UNROLL
+        for (int k = 0; k < vectors; k++)
+            keep_larger(which, more[k], others[k], &best[k], &taps[k]);
     }
-    for (int ky = w->y.lo; ky < w->y.hi; ky++, line += w->line) {
-        const float *x = line;
-        for (int kx = w->x.lo; kx < w->x.hi; kx++, x += w->g->ci)
-#pragma GCC unroll 4
-            for (int k = 0; k < vectors; k++)
-                keep_larger(which, get(whole, x + k * VW, n), ky * w->g->kw + kx, &best[k],
-                            &taps[k]);
-    }
-#pragma GCC unroll 4
+    UNROLL
     for (int k = 0; k < vectors; k++) {
         size_t i = to + (size_t)(at + k * VW);
         put(whole, y + i, best[k], n);
