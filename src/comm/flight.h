@@ -1,10 +1,11 @@
-/* flight.h: a lane within, and a flight: some of each part of a slice, on its way. */
+/* flight.h: a lane within, and a flight: some of each part of a slice, on its way, directly or by
+ * halves. */
 #ifndef FROSTLINE_COMM_FLIGHT_H
 #define FROSTLINE_COMM_FLIGHT_H
 
 #include "comm/lane.h"
 
-enum { FL_FLIGHTS = 16, FL_TAGS = 1 << 13 };
+enum { FL_FLIGHTS = 16, FL_HALVED_FLIGHTS = 4, FL_TAGS = 1 << 13 };
 
 typedef enum fl_stage { FL_SCATTERING, FL_GATHERING, FL_LANDED } fl_stage;
 
@@ -22,13 +23,20 @@ typedef struct fl_flight { /* floats at … at + piece of every part of a slice 
     int tag;
     int n_requests;
     MPI_Request *request; /* (2 ranks) */
-    float *in;            /* (ranks, piece): what the others sent */
-    uint16_t *coded;      /* (2 ranks, piece): the same coded, and what is sent; or NULL */
+    float *in;            /* (ranks, piece): what the others sent; or all parts, packed */
+    /* if lanes are halved: */
+    size_t *start; /* (ranks + 1): of each part, in what is packed */
+    float *work;   /* (ranks / 2, piece): what the partner sent */
+    int distance;  /* to the partner, in ranks */
+    /* if they are coded: */
+    uint16_t *coded; /* (2 ranks, piece): as in, and what is sent */
 } fl_flight;
 
 struct fl_lane {
     MPI_Comm comm;
     int ranks, me, at_once;
+    bool halves; /* jobs that are not coded */
+    int most;    /* flights under way */
     size_t piece;
     fl_wire wire;
     float *rest;      /* of this rank's vector: what coding has not sent yet; or NULL */
@@ -38,7 +46,7 @@ struct fl_lane {
     uint64_t begun, ended;
     uint64_t next; /* the job whose flights start next, */
     size_t next_at;
-    fl_flight flight[FL_FLIGHTS]; /* flight i is at i % FL_FLIGHTS */
+    fl_flight flight[FL_FLIGHTS]; /* flight i is at i % most */
     uint64_t started, landed;
 };
 
@@ -48,5 +56,20 @@ bool fl_flight_is_short(const fl_lane *l, const fl_lane_job *j);
 void fl_flight_start(fl_lane *l, fl_flight *f);
 /* Goes on as far as messages have come. */
 void fl_flight_advance(fl_lane *l, fl_flight *f);
+
+/* ---- for both kinds ---- */
+
+bool fl_flight_is_halved(const fl_lane *l, const fl_lane_job *j);
+/* What rank k sums in a flight. */
+fl_span fl_flight_share(const fl_lane *l, const fl_flight *f, int k);
+/* Of n floats those that are not coded, or `coded`. */
+void fl_flight_send(fl_lane *l, fl_flight *f, const float *v, const uint16_t *coded, size_t n,
+                    int to);
+void fl_flight_receive(fl_lane *l, fl_flight *f, float *v, uint16_t *coded, size_t n, int from);
+
+/* ---- by halves (halving.c) ---- */
+
+void fl_halving_start(fl_lane *l, fl_flight *f);
+void fl_halving_next(fl_lane *l, fl_flight *f); /* this stage's messages are there */
 
 #endif

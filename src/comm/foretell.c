@@ -57,8 +57,32 @@ static fl_traffic sent(size_t floats, size_t width, uint64_t messages) {
     return (fl_traffic){.mpi_bytes = bytes, .sent_bytes = bytes, .messages = messages};
 }
 
+/* The `width` parts that begin at a multiple of it, with this one among them: what partners give
+ * each other. A flight takes some of each, so there are as many as the longest part wants. */
+static fl_traffic block(const fl_seat *at, fl_span slice, int part, int width) {
+    size_t floats = 0, longest = 0;
+    for (int k = part / width * width, end = k + width; k < end; k++) {
+        size_t n = fl_part_of(slice, k, at->crew).len;
+        floats += n;
+        if (n > longest) longest = n;
+    }
+    return sent(floats, sizeof(float), pieces(at, longest));
+}
+
+static fl_traffic by_halves(const fl_seat *at, fl_task task, fl_span slice) {
+    fl_traffic t = {0};
+    for (int d = at->crew / 2; d > 0; d /= 2) {
+        fl_traffic theirs = block(at, slice, at->station ^ d, d);
+        fl_traffic mine = block(at, slice, at->station, d);
+        if (task != FL_TASK_GATHER) fl_traffic_add(&t, &theirs, 1);
+        if (task != FL_TASK_SCATTER) fl_traffic_add(&t, &mine, 1);
+    }
+    return t;
+}
+
 static fl_traffic through_lane(const fl_seat *at, fl_task task, fl_span slice) {
     bool coded = at->wire != FL_WIRE_FLOAT32 && task != FL_TASK_GATHER;
+    if (fl_crew_halves(at->crew) && !coded) return by_halves(at, task, slice);
     size_t others = (size_t)at->crew - 1, width = coded ? sizeof(uint16_t) : sizeof(float);
     if (task == FL_TASK_SUM && slice.len <= FL_SHORT && !coded)
         return sent(others * slice.len, width, others);

@@ -7,7 +7,10 @@
  * messages' time; the order of additions is that of the fixed tree (tree.c), whatever MPI would
  * choose. A long slice goes in flights: some of each part at a time, a few under way, so that the
  * wire is busy in both directions while the numbers are added. What is short goes whole to everyone
- * in one message's time. */
+ * in one message's time.
+ *
+ * Beyond some ranks that is many small messages; if they are a power of two flights then go by
+ * halves (halving.c), the same bytes and the same order in fewer messages. */
 #include "comm/flight.h"
 
 enum { AWAITED = 3 };
@@ -28,7 +31,7 @@ static bool is_last(const fl_lane *l, const fl_flight *f) {
 }
 
 static void start(fl_lane *l) {
-    fl_flight *f = &l->flight[l->started % FL_FLIGHTS];
+    fl_flight *f = &l->flight[l->started % (uint64_t)l->most];
     f->job = l->job[l->next % (uint64_t)l->at_once];
     f->at = l->next_at;
     f->tag = (int)(l->started % FL_TAGS) * 2;
@@ -45,16 +48,16 @@ static void start(fl_lane *l) {
 void fl_lane_progress(fl_lane *l) {
     int awaited = 0;
     for (uint64_t i = l->landed; i < l->started && awaited < AWAITED; i++) {
-        fl_flight *f = &l->flight[i % FL_FLIGHTS];
+        fl_flight *f = &l->flight[i % (uint64_t)l->most];
         fl_flight_advance(l, f);
         awaited += f->stage != FL_LANDED;
     }
     for (; l->landed < l->started; l->landed++) {
-        const fl_flight *f = &l->flight[l->landed % FL_FLIGHTS];
+        const fl_flight *f = &l->flight[l->landed % (uint64_t)l->most];
         if (f->stage != FL_LANDED) break;
         l->ended += is_last(l, f);
     }
-    while (l->next < l->begun && l->started - l->landed < FL_FLIGHTS) start(l);
+    while (l->next < l->begun && l->started - l->landed < (uint64_t)l->most) start(l);
 }
 
 uint64_t fl_lane_begin(fl_lane *l, fl_task task, float *v, fl_span slice, fl_traffic *count) {
@@ -68,19 +71,34 @@ uint64_t fl_lane_ended(const fl_lane *l) {
 
 /* ---- opening and closing ---- */
 
+static void open_flight(const fl_lane *l, fl_flight *f) {
+    size_t n = (size_t)l->ranks;
+    f->request = fl_alloc(2 * n * sizeof(MPI_Request));
+    f->in = fl_alloc(n * l->piece * sizeof(float));
+    if (!l->halves) return;
+    f->start = fl_alloc((n + 1) * sizeof *f->start);
+    f->work = fl_alloc(n / 2 * l->piece * sizeof(float));
+}
+
+static void close_flight(fl_flight *f) {
+    fl_free(f->request);
+    fl_free(f->in);
+    fl_free(f->start);
+    fl_free(f->work);
+    fl_free(f->coded);
+}
+
 fl_lane *fl_lane_open(MPI_Comm ranks, int at_once) {
     fl_lane *l = fl_alloc(sizeof *l);
     *l = (fl_lane){.comm = ranks, .at_once = at_once};
     MPI_Comm_rank(ranks, &l->me);
     MPI_Comm_size(ranks, &l->ranks);
-    size_t n = (size_t)l->ranks;
+    l->halves = fl_crew_halves(l->ranks);
+    l->most = l->halves ? FL_HALVED_FLIGHTS : FL_FLIGHTS;
     l->piece = fl_piece_of(l->ranks);
-    l->term = fl_alloc(n * sizeof *l->term);
+    l->term = fl_alloc((size_t)l->ranks * sizeof *l->term);
     l->job = fl_alloc((size_t)at_once * sizeof *l->job);
-    for (int i = 0; i < FL_FLIGHTS; i++) {
-        l->flight[i].request = fl_alloc(2 * n * sizeof(MPI_Request));
-        l->flight[i].in = fl_alloc(n * l->piece * sizeof(float));
-    }
+    for (int i = 0; i < l->most; i++) open_flight(l, &l->flight[i]);
     return l;
 }
 
@@ -90,17 +108,13 @@ void fl_lane_send_as(fl_lane *l, fl_wire wire, size_t n) {
     l->wire = wire;
     l->n_rest = n;
     l->rest = fl_alloc_pages(n * sizeof *l->rest);
-    for (int i = 0; i < FL_FLIGHTS; i++)
+    for (int i = 0; i < l->most; i++)
         l->flight[i].coded = fl_alloc(2 * (size_t)l->ranks * l->piece * sizeof(uint16_t));
 }
 
 void fl_lane_close(fl_lane *l) {
     if (!l) return;
-    for (int i = 0; i < FL_FLIGHTS; i++) {
-        fl_free(l->flight[i].request);
-        fl_free(l->flight[i].in);
-        fl_free(l->flight[i].coded);
-    }
+    for (int i = 0; i < l->most; i++) close_flight(&l->flight[i]);
     fl_free_pages(l->rest, l->n_rest * sizeof *l->rest);
     fl_free(l->term);
     fl_free(l->job);

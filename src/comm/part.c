@@ -1,7 +1,14 @@
 /* How a span is cut. */
 #include "comm/work.h"
 
-enum { LINE_FLOATS = 16, FLIGHT_FLOATS = 1 << 16 };
+/* What is halved gets into small messages at the end, and takes many stages: longer flights. */
+enum { LINE_FLOATS = 16, FLIGHT_FLOATS = 1 << 16, HALVED_FLOATS = 1 << 18 };
+
+int fl_direct_crew = 8;
+
+bool fl_crew_halves(int ranks) {
+    return ranks > fl_direct_crew && (ranks & (ranks - 1)) == 0;
+}
 
 fl_span fl_part_of(fl_span s, int k, int n) {
     size_t first = s.off / LINE_FLOATS * LINE_FLOATS, end = s.off + s.len;
@@ -14,6 +21,6 @@ fl_span fl_part_of(fl_span s, int k, int n) {
 }
 
 size_t fl_piece_of(int parts) {
-    size_t piece = FLIGHT_FLOATS / (size_t)parts;
+    size_t piece = (size_t)(fl_crew_halves(parts) ? HALVED_FLOATS : FLIGHT_FLOATS) / (size_t)parts;
     return piece > FL_SHORT ? piece : FL_SHORT;
 }

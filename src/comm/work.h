@@ -21,7 +21,12 @@ extern const fl_work fl_works[]; /* by fl_window_work */
 fl_span fl_part_of(fl_span s, int k, int n);
 /* Floats of each of so many parts that one flight takes. */
 size_t fl_piece_of(int parts);
-/* So few floats of a sum go whole to everyone. */
+/* Whether so many ranks sum a slice by halves (halving.c): direct exchange takes two messages' time
+ * but n - 1 messages, halves 2 log2 n of both. */
+bool fl_crew_halves(int ranks);
+/* Up to so many ranks exchange directly; a variable, for tests with few ranks lower it. */
+extern int fl_direct_crew;
+/* So few floats of a sum go whole to everyone, where exchange is direct. */
 enum { FL_SHORT = 1024 };
 
 #endif
