@@ -3,6 +3,7 @@
 #
 #   bash cluster/packages.sh          installs those that are missing
 #   bash cluster/packages.sh --slurm  and a Slurm for its test, which is skipped without it
+#   bash cluster/packages.sh --simgrid  and SimGrid, for `frostline simulate` and `study --simulate`
 #   bash cluster/packages.sh --list   prints them all
 #   . cluster/packages.sh             gives packages_install to another script
 
@@ -17,6 +18,9 @@ packages_extra=(dataset-fashion-mnist clang-format-14 iproute2) # what needs the
 # Installed by --slurm alone, for they bring daemons: a Slurm that tests/slurm.sh starts for itself. Its srun --mpi=pmix
 # comes with slurm-wlm-basic-plugins; Debian's Open MPI is built with PMIx.
 packages_slurm=(slurm-wlm munge)
+
+# Installed by --simgrid alone, for they bring 150 MB of Boost.
+packages_simgrid=(libsimgrid-dev)
 
 packages_missing() {
     local package state
@@ -76,9 +80,10 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     case "${1-}" in
     '') packages_install ;;
     --slurm) packages_extra+=("${packages_slurm[@]}") && packages_install ;;
-    --list) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_extra[@]}" "${packages_slurm[@]}" ;;
+    --simgrid) packages_extra+=("${packages_simgrid[@]}") && packages_install ;;
+    --list) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_extra[@]}" "${packages_slurm[@]}" "${packages_simgrid[@]}" ;;
     *)
-        echo "usage: bash cluster/packages.sh [--slurm | --list]" >&2
+        echo "usage: bash cluster/packages.sh [--slurm | --simgrid | --list]" >&2
         exit 2
         ;;
     esac

@@ -45,7 +45,7 @@ expect 'private header of another room' src/train/two.c:1 "private to room 'laye
 mkdir "$tree/src/attic" && put src/attic/a.c 'int fl_attic;\n'
 expect 'unknown room' src/attic/a.c:1 'not in the include table'
 put src/train/two.c '#include <mpi.h>\n'
-expect 'MPI outside comm' src/train/two.c:1 'has its home in src/comm'
+expect 'MPI outside comm' src/train/two.c:1 '<mpi.h> has its home in src'
 put src/data/one.c '#include <jpeglib.h>\n'
 put src/data/two.c '#include <jpeglib.h>\n'
 expect 'two homes' src/data/two.c:1 'by 1 file(s)'

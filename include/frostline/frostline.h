@@ -29,6 +29,7 @@
 #include "frostline/train.h"
 #include "frostline/cost.h"
 #include "frostline/report.h"
+#include "frostline/simulate.h"
 #include "frostline/study.h"
 /* clang-format on */
 

@@ -8,7 +8,7 @@
 
 /* figure(name): the numbers of a run. Bytes are those of one step; wire bytes those that one rank
  * sends; seconds those of one step; cached: once all features are kept, which the others are then
- * without; NAN: not known. */
+ * without; simulated: 1 if nothing was run; NAN: not known. */
 #define FL_STUDY_MEASURES(figure)                                                                  \
     figure(np) figure(repeat) figure(exit_code) figure(batch_size) figure(steps)                   \
         figure(parameters) figure(trainable) figure(predicted_payload_bytes) figure(payload_bytes) \
@@ -20,7 +20,8 @@
                                 figure(time_data) figure(time_static) figure(time_forward)         \
                                     figure(time_backward) figure(time_reduce_exposed)              \
                                         figure(time_update) figure(time_other)                     \
-                                            figure(exposed_share) figure(loss) figure(accuracy)
+                                            figure(exposed_share) figure(loss) figure(accuracy)    \
+                                                figure(simulated)
 /* Those of a point alone: speed-up over the fewest ranks of its rule in samples per second,
  * efficiency = speed-up · fewest ranks / ranks; errors: predicted / measured - 1; ratios to the
  * same ranks with nothing frozen. */
@@ -80,6 +81,10 @@ typedef struct fl_study_page {
     int n_rules, n_np;       /* the grid */
     const char *const *rule; /* in the order in which they are shown */
     const int *np;           /* ascending */
+    int n_simulated;         /* rank counts; 0: none, */
+    const int *simulated;    /* ascending, */
+    const char *network;     /* on which network */
+    double latency_seconds, bytes_per_second;
     int n_facts;
     const char *const (*fact)[2]; /* hardware, binding, versions */
 } fl_study_page;
@@ -87,6 +92,9 @@ typedef struct fl_study_page {
 /* The points of a grid, (rules, np), each from its runs: medians over the runs, step times over
  * all steps of all runs. value[runs] is 0 where nothing was measured. Caller closes. */
 fl_study_runs fl_study_points(const fl_study_page *page, const fl_study_runs *runs);
+/* The same of what was simulated, (rules, n_simulated); speed-up is over what was measured. */
+fl_study_runs fl_study_simulated(const fl_study_page *page, const fl_study_runs *runs,
+                                 const fl_study_runs *points);
 
 /* <dir>/study.csv and <dir>/report.html. */
 fl_status fl_study_write(const char *dir, const fl_study_page *page, const fl_study_runs *runs);

@@ -88,6 +88,7 @@ fl_status fl_cli_validate(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_config(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_inspect(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_study(fl_comm *c, int argc, char **argv);
+fl_status fl_cli_simulate(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_ls(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_cp(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_bench(fl_comm *c, int argc, char **argv);

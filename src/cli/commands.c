@@ -48,10 +48,13 @@ const fl_command fl_commands[] = {
      true, fl_cli_bench},
     {"study",
      "CONFIG [--np 1,2,4] [--freeze none,head,config,until:LAYER,KEY=VALUE] [--steps N] [--mode "
-     "strong|weak] [--hosts FILE|virtual[:NAME]] [--repeat N] [--run-dir DIR] [--gnuplot] | CONFIG "
-     "--collect RUNS",
+     "strong|weak] [--hosts FILE|virtual[:NAME]] [--repeat N] [--run-dir DIR] [--gnuplot] "
+     "[--simulate 16,64,256,1024 [--network 1gbit|25gbit|FILE]] | CONFIG --collect RUNS",
      "runs a grid of rank counts and freeze rules; tables, plots and a CSV of what they cost",
      false, fl_cli_study},
+    {"simulate", "STEP.json [--network 1gbit|25gbit|FILE] [--json]",
+     "what a step would take on ranks that are not there, from the times of its parts", false,
+     fl_cli_simulate},
     {"ls", "", "the configs that come with Frostline", false, fl_cli_ls},
     {"cp", "NAME FILE", "copies one of them, to start from", false, fl_cli_cp},
     {"info", "", "version, libraries, kernels and formats of this build", false, fl_cli_info},

@@ -189,6 +189,7 @@ static fl_status run_grid(study *s, const fl_experiment *x) {
     FL_TRY(open_site(s, x, &site));
     s->conf.site = site;
     fl_status status = run_all(s);
+    if (status == FL_OK) status = fl_study_simulate_all(&s->conf, &s->known, s->jsonl, &s->runs);
     if (status == FL_OK) status = fl_study_leave(&s->conf, &s->runs);
     s->conf.site = NULL;
     fl_site_close(site);
@@ -220,12 +221,13 @@ static fl_status collect_all(study *s) {
 }
 
 typedef struct words { /* of the command line */
-    const char *np, *freeze, *steps, *mode, *repeat, *run_dir, *collect;
+    const char *np, *freeze, *steps, *mode, *repeat, *run_dir, *collect, *simulate, *network;
 } words;
 
 static fl_status understand_collect(study *s, const words *w) {
     if (!w->collect) return FL_OK;
-    if (w->np || w->freeze || w->steps || w->mode || w->repeat || s->conf.hosts)
+    if (w->np || w->freeze || w->steps || w->mode || w->repeat || w->simulate || w->network ||
+        s->conf.hosts)
         return fl_fail(FL_ERR_CONFIG, "'--collect' takes runs as they are: only '--run-dir' and "
                                       "'--gnuplot' go with it");
     return FL_OK;
@@ -240,6 +242,7 @@ static fl_status understand(study *s, const words *w, const fl_cli *cli) {
     c->repeat = 1;
     if (!w->collect) {
         FL_TRY(fl_study_ranks(w->np ? w->np : "1", &c->n_np, &c->np));
+        FL_TRY(fl_study_simulations(w->simulate, w->network, c));
         fl_study_rules(w->freeze ? w->freeze : "config", c);
     }
     if (w->steps) FL_TRY(fl_bench_number("steps", w->steps, &c->steps));
@@ -280,6 +283,8 @@ fl_status fl_cli_study(fl_comm *c, int argc, char **argv) {
                                  {"repeat", &w.repeat, NULL, NULL},
                                  {"run-dir", &w.run_dir, NULL, NULL},
                                  {"collect", &w.collect, NULL, NULL},
+                                 {"simulate", &w.simulate, NULL, NULL},
+                                 {"network", &w.network, NULL, NULL},
                                  {"gnuplot", NULL, NULL, &s.conf.gnuplot},
                                  {NULL, NULL, NULL, NULL}};
     if (getenv("OMPI_COMM_WORLD_SIZE"))

@@ -3,13 +3,16 @@
 #define FROSTLINE_CLI_STUDY_H
 
 #include "cli/cli.h"
+#include "frostline/simulate.h"
 #include "frostline/study.h"
 
 typedef struct fl_study_conf { /* what the command line asks for */
     const char *config;
     int n_overrides;
     const char *const *override;
-    int n_np, *np; /* ascending */
+    int n_np, *np;               /* ascending */
+    int n_simulated, *simulated; /* likewise; 0: nothing is simulated */
+    fl_network network;
     int n_rules;
     char **rule;
     int steps; /* 0: the config's epochs */
@@ -34,6 +37,8 @@ typedef struct fl_study_point_conf {
     char *text;      /* the resolved config; owned */
     uint64_t hash;   /* of all that decides what is measured, but for the ranks */
     char *plan;      /* its plan as JSON; owned */
+    fl_script
+        script; /* for a simulation, but for the seconds: ready are shares of backward; owned */
 } fl_study_point_conf;
 
 /* Proves that a point can be run as far as config and plan go. FL_ERR_CONFIG names what is wrong.
@@ -52,5 +57,14 @@ fl_status fl_study_collect(fl_study_conf *c, fl_study_runs *out);
 char *fl_study_cores_warning(const fl_study_conf *c);
 /* study.csv, report.html and, if asked for, the gnuplot figure, from the grid's runs. */
 fl_status fl_study_leave(const fl_study_conf *c, const fl_study_runs *runs);
+
+/* ---- simulating ---- */
+
+/* What --simulate and --network say (NULL: not); FL_ERR_CONFIG if this build cannot. */
+fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_conf *c);
+void fl_study_sketch(const fl_plan *p, const fl_reduce_conf *conf, fl_script *out);
+/* After the grid: adds to its runs those simulated, which `known` may have, and to the file. */
+fl_status fl_study_simulate_all(const fl_study_conf *c, fl_study_runs *known, const char *jsonl,
+                                fl_study_runs *runs);
 
 #endif

@@ -50,9 +50,7 @@ fl_status fl_study_ranks(const char *text, int *n_np, int **np) {
         long n = strtol(word[i], &end, 10);
         (*np)[i] = (int)n;
         if (status == FL_OK && (end == word[i] || *end || n < 1 || n > 1 << 20))
-            status = fl_fail(FL_ERR_CONFIG,
-                             "option '--np': '%s' is no number of ranks; write for example "
-                             "--np 1,2,4",
+            status = fl_fail(FL_ERR_CONFIG, "'%s' is no number of ranks; write for example 1,2,4",
                              word[i]);
         fl_free(word[i]);
     }
@@ -69,6 +67,7 @@ void fl_study_conf_close(fl_study_conf *c) {
     for (int i = 0; i < c->n_rules; i++) fl_free(c->rule[i]);
     fl_free(c->rule);
     fl_free(c->np);
+    fl_free(c->simulated);
     fl_free(c->dir);
     fl_free(c->runs);
     fl_free(c->title);
@@ -157,6 +156,7 @@ static fl_status resolve(const fl_study_conf *c, int np, fl_study_point_conf *p)
     if (status == FL_OK) {
         if (c->site) fl_site_foretell(c->site, x, plan);
         p->plan = fl_plan_json(plan);
+        fl_study_sketch(plan, &x->reduce, &p->script);
         fl_plan_close(plan);
     }
     fl_experiment_close(x);
@@ -178,4 +178,5 @@ void fl_study_point_close(fl_study_point_conf *p) {
     fl_free(p->override);
     fl_free(p->text);
     fl_free(p->plan);
+    fl_script_close(&p->script);
 }

@@ -67,6 +67,11 @@ fl_status fl_study_leave(const fl_study_conf *c, const fl_study_runs *runs) {
                           .n_np = c->n_np,
                           .rule = (const char *const *)c->rule,
                           .np = c->np,
+                          .n_simulated = c->n_simulated,
+                          .simulated = c->simulated,
+                          .network = c->network.name,
+                          .latency_seconds = c->network.latency,
+                          .bytes_per_second = c->network.bytes_per_second,
                           .n_facts = collect_facts(c, env, fact),
                           .fact = (const char *const(*)[2])fact};
     fl_status status = fl_study_write(c->dir, &page, runs);

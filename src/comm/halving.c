@@ -8,7 +8,7 @@
  * of the fixed tree, S(r, k) (tree.c), as that of direct exchange is: the same bits. The parts of a
  * flight lie packed, one behind the other, so that each message is one stretch of memory. */
 #include "comm/flight.h"
-#include "comm/sum.h"
+#include "comm/payload.h"
 
 /* In what is packed: the `width` parts that begin at a multiple of it, with this one among them. */
 static fl_span block_of(const fl_flight *f, int part, int width) {
@@ -24,14 +24,14 @@ static void place(const fl_lane *l, fl_flight *f) {
 static void pack(const fl_lane *l, fl_flight *f, int from, int to) {
     for (int k = from; k < to; k++) {
         fl_span s = fl_flight_share(l, f, k);
-        fl_sum_copy(f->in + f->start[k], f->job.v + s.off, s.len);
+        fl_payload_copy(f->in + f->start[k], f->job.v + s.off, s.len);
     }
 }
 
 static void unpack(const fl_lane *l, const fl_flight *f, int from, int to) {
     for (int k = from; k < to; k++) {
         fl_span s = fl_flight_share(l, f, k);
-        fl_sum_copy(f->job.v + s.off, f->in + f->start[k], s.len);
+        fl_payload_copy(f->job.v + s.off, f->in + f->start[k], s.len);
     }
 }
 
@@ -73,7 +73,7 @@ static void land(const fl_lane *l, fl_flight *f, int from, int to) {
 
 static void end_scatter(fl_lane *l, fl_flight *f) {
     fl_span mine = block_of(f, l->me, f->distance);
-    fl_sum_two(f->in + mine.off, f->work, mine.len);
+    fl_payload_add(f->in + mine.off, f->work, mine.len);
     if (f->distance > 1)
         begin_scatter(l, f, f->distance / 2);
     else if (f->job.task == FL_TASK_SUM)

@@ -12,6 +12,7 @@
  * Beyond some ranks that is many small messages; if they are a power of two flights then go by
  * halves (halving.c), the same bytes and the same order in fewer messages. */
 #include "comm/flight.h"
+#include "comm/payload.h"
 
 enum { AWAITED = 3 };
 
@@ -74,18 +75,18 @@ uint64_t fl_lane_ended(const fl_lane *l) {
 static void open_flight(const fl_lane *l, fl_flight *f) {
     size_t n = (size_t)l->ranks;
     f->request = fl_alloc(2 * n * sizeof(MPI_Request));
-    f->in = fl_alloc(n * l->piece * sizeof(float));
+    f->in = fl_payload_open(n * l->piece * sizeof(float));
     if (!l->halves) return;
     f->start = fl_alloc((n + 1) * sizeof *f->start);
-    f->work = fl_alloc(n / 2 * l->piece * sizeof(float));
+    f->work = fl_payload_open(n / 2 * l->piece * sizeof(float));
 }
 
 static void close_flight(fl_flight *f) {
     fl_free(f->request);
-    fl_free(f->in);
+    fl_payload_close(f->in);
     fl_free(f->start);
-    fl_free(f->work);
-    fl_free(f->coded);
+    fl_payload_close(f->work);
+    fl_payload_close(f->coded);
 }
 
 fl_lane *fl_lane_open(MPI_Comm ranks, int at_once) {
@@ -109,7 +110,7 @@ void fl_lane_send_as(fl_lane *l, fl_wire wire, size_t n) {
     l->n_rest = n;
     l->rest = fl_alloc_pages(n * sizeof *l->rest);
     for (int i = 0; i < l->most; i++)
-        l->flight[i].coded = fl_alloc(2 * (size_t)l->ranks * l->piece * sizeof(uint16_t));
+        l->flight[i].coded = fl_payload_open(2 * (size_t)l->ranks * l->piece * sizeof(uint16_t));
 }
 
 void fl_lane_close(fl_lane *l) {

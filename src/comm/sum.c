@@ -1,19 +1,13 @@
 /* The sum over vectors that all lie in this process's memory. */
+#include "comm/sum.h"
+
 #include <string.h>
 
-#include "comm/sum.h"
+#include "comm/payload.h"
 
 /* So many floats of each vector at a time: what the next addition reads is then still in the cache
  * that the one before left it in. */
 enum { BLOCK = 2048 };
-
-void fl_sum_two(float *restrict v, const float *restrict w, size_t n) {
-    for (size_t i = 0; i < n; i++) v[i] += w[i];
-}
-
-void fl_sum_copy(float *restrict to, const float *restrict from, size_t n) {
-    memcpy(to, from, n * sizeof *to);
-}
 
 static void add_to(float *restrict to, const float *v, const float *w, size_t n) {
     for (size_t i = 0; i < n; i++) to[i] = v[i] + w[i];
@@ -27,9 +21,9 @@ static void add_both(float *restrict v, float *restrict w, size_t n) {
 /* All but the last addition of the tree: then v[0] + v[1] is the sum. */
 static void gather(float *const *v, int count, size_t at, size_t n) {
     int p = fl_power_of_two_within(count);
-    for (int r = 0; r + p < count; r++) fl_sum_two(v[r] + at, v[r + p] + at, n);
+    for (int r = 0; r + p < count; r++) fl_payload_add(v[r] + at, v[r + p] + at, n);
     for (int d = p / 2; d > 1; d /= 2)
-        for (int r = 0; r < d; r++) fl_sum_two(v[r] + at, v[r + d] + at, n);
+        for (int r = 0; r < d; r++) fl_payload_add(v[r] + at, v[r + d] + at, n);
 }
 
 static size_t block(size_t n, size_t at) {
@@ -50,9 +44,9 @@ void fl_sum_into(float *const *v, int count, int to, size_t n) {
         size_t some = block(n, at);
         gather(v, count, at, some);
         if (to == 0)
-            fl_sum_two(v[0] + at, v[1] + at, some);
+            fl_payload_add(v[0] + at, v[1] + at, some);
         else if (to == 1)
-            fl_sum_two(v[1] + at, v[0] + at, some);
+            fl_payload_add(v[1] + at, v[0] + at, some);
         else
             add_to(v[to] + at, v[0] + at, v[1] + at, some);
     }

@@ -10,11 +10,6 @@ static inline int fl_power_of_two_within(int n) {
     return p;
 }
 
-/* The one place where vectors are added two by two, and that where they are copied:
- * frostline-simulate has its own, which take time instead. */
-void fl_sum_two(float *restrict v, const float *restrict w, size_t n); /* v += w */
-void fl_sum_copy(float *restrict to, const float *restrict from, size_t n);
-
 /* On return each of the `count` vectors of n floats is the sum of all. */
 void fl_sum_everywhere(float *const *v, int count, size_t n);
 /* The same bits in v[to] alone; the others hold sums of some. */

@@ -8,6 +8,7 @@
  *
  * wherever i lies in the vector: cutting a vector into buckets or pieces differently changes no
  * bit. */
+#include "comm/payload.h"
 #include "comm/sum.h"
 #include "comm_internal.h"
 
@@ -28,7 +29,7 @@ static void butterfly(fl_comm *c, int distance, float *v, size_t n, float *work)
     float *mine = upper ? v + low : v, *theirs = upper ? v : v + low;
     size_t n_mine = upper ? high : low, n_theirs = upper ? low : high;
     exchange(c, partner, theirs, n_theirs, work, n_mine);
-    fl_sum_two(mine, work, n_mine);
+    fl_payload_add(mine, work, n_mine);
     butterfly(c, distance / 2, mine, n_mine, work);
     exchange(c, partner, mine, n_mine, theirs, n_theirs);
 }
@@ -49,7 +50,7 @@ static void sum_piece(fl_comm *c, float *v, int n, float *work) {
     bool lent = c->rank + p < c->size;
     if (lent) {
         MPI_Recv(work, n, MPI_FLOAT, c->rank + p, 0, c->world, MPI_STATUS_IGNORE);
-        fl_sum_two(v, work, (size_t)n);
+        fl_payload_add(v, work, (size_t)n);
     }
     butterfly(c, p / 2, v, (size_t)n, work);
     if (lent) send_whole(c, v, n, c->rank + p);

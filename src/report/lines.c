@@ -79,8 +79,9 @@ static void put_path(fl_text *out, const fl_frame *f, const fl_chart *c, const f
 static void put_dots(fl_text *out, const fl_frame *f, const fl_chart *c, const fl_series *s) {
     for (int i = 0; i < s->n; i++) {
         if (!drawable(c, s, i)) continue;
-        fl_text_add(out, "<circle class=\"f%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>",
-                    s->color % FL_SVG_COLORS, fl_frame_x(f, s->x[i]), fl_frame_y(f, s->y[i]));
+        fl_text_add(out, "<circle class=\"%s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>",
+                    s->style & FL_LINE_HOLLOW ? "hollow s" : "f", s->color % FL_SVG_COLORS,
+                    fl_frame_x(f, s->x[i]), fl_frame_y(f, s->y[i]));
         fl_text_escape(out, s->name);
         fl_text_add(out, ", ");
         fl_text_escape(out, c->x_label ? c->x_label : "x");

@@ -13,7 +13,10 @@ const fl_study_run *fl_study_point(const fl_study_page *page, const fl_study_run
 /* Step times and samples per second from r->step and the batch size. */
 void fl_study_quantiles(fl_study_run *r);
 
-void fl_study_html(fl_text *out, const fl_study_page *page, const fl_study_runs *points);
+void fl_study_html(fl_text *out, const fl_study_page *page, const fl_study_runs *points,
+                   const fl_study_runs *simulated);
+void fl_study_simulated_section(fl_text *out, const fl_study_page *page,
+                                const fl_study_runs *points, const fl_study_runs *simulated);
 void fl_study_charts(fl_text *out, const fl_study_page *page, const fl_study_runs *points);
 void fl_study_tables(fl_text *out, const fl_study_page *page, const fl_study_runs *points);
 /* "A", "B", …: what a rule is called under a bar, into buf (≥ 8 bytes), which is returned. */

@@ -159,13 +159,15 @@ void fl_study_tables(fl_text *out, const fl_study_page *page, const fl_study_run
                      "shared pages once. Unfrozen: the same ranks with nothing frozen.</p>\n");
 }
 
-void fl_study_html(fl_text *out, const fl_study_page *page, const fl_study_runs *points) {
+void fl_study_html(fl_text *out, const fl_study_page *page, const fl_study_runs *points,
+                   const fl_study_runs *simulated) {
     fl_page_head(out, page->title);
     put_header(out, page);
     fl_text_add(out, "<main>\n");
     put_failures(out, points);
     fl_study_charts(out, page, points);
     fl_study_tables(out, page, points);
+    fl_study_simulated_section(out, page, points, simulated);
     fl_page_facts(out, page->n_facts, page->fact);
     fl_page_text(out, "Resolved config", page->config_text);
     fl_text_add(out, "</main>\n<footer>Made from study.jsonl in this folder. This file needs no "

@@ -18,6 +18,10 @@ const char *fl_study_letter(int rule, char *buf) {
 
 /* ---- from the runs ---- */
 
+static bool is_simulated(const fl_study_run *r) {
+    return r->value[FL_STUDY_simulated] == 1;
+}
+
 static bool belongs(const fl_study_run *r, const char *rule, int np) {
     return strcmp(r->rule, rule) == 0 && r->value[FL_STUDY_np] == np;
 }
@@ -61,13 +65,13 @@ static void take_epochs(fl_study_run *p, const fl_study_run *r) { /* the first r
     p->n_epochs = r->n_epochs;
 }
 
-static fl_study_run point_of(const fl_study_runs *runs, const char *rule, int np) {
+static fl_study_run point_of(const fl_study_runs *runs, const char *rule, int np, bool simulated) {
     fl_study_run p = fl_study_run_new("", rule);
     bool *mine = fl_alloc((size_t)runs->n * sizeof *mine);
     int good = 0, failed = 0;
     for (int i = 0; i < runs->n; i++) {
         const fl_study_run *r = &runs->run[i];
-        bool here = belongs(r, rule, np);
+        bool here = belongs(r, rule, np) && is_simulated(r) == simulated;
         mine[i] = here && is_good(r);
         good += mine[i], failed += here && !mine[i];
         if (mine[i]) take_steps(&p, r), take_epochs(&p, r);
@@ -76,6 +80,7 @@ static fl_study_run point_of(const fl_study_runs *runs, const char *rule, int np
     take_medians(&p, runs, mine);
     if (good) fl_study_quantiles(&p);
     p.value[FL_STUDY_np] = np;
+    p.value[FL_STUDY_simulated] = simulated;
     p.value[FL_STUDY_runs] = good;
     p.value[FL_STUDY_failed] = failed;
     fl_free(mine);
@@ -91,14 +96,17 @@ static void judge_prediction(double *v) {
         v[FL_STUDY_predicted_cached_step_seconds] / v[FL_STUDY_cached_step_seconds] - 1;
 }
 
+static void compare(double *v, const double *one) {
+    v[FL_STUDY_speedup] = v[FL_STUDY_samples_per_second] / one[FL_STUDY_samples_per_second];
+    v[FL_STUDY_efficiency] = v[FL_STUDY_speedup] * one[FL_STUDY_np] / v[FL_STUDY_np];
+}
+
 static void compare_ranks(fl_study_run *row, int n_np) {
     int first = 0;
     while (first < n_np && row[first].value[FL_STUDY_runs] == 0) first++;
     for (int j = first; j < n_np; j++) {
-        double *v = row[j].value, *one = row[first].value;
-        v[FL_STUDY_speedup] = v[FL_STUDY_samples_per_second] / one[FL_STUDY_samples_per_second];
-        judge_prediction(v);
-        v[FL_STUDY_efficiency] = v[FL_STUDY_speedup] * one[FL_STUDY_np] / v[FL_STUDY_np];
+        compare(row[j].value, row[first].value);
+        judge_prediction(row[j].value);
     }
 }
 
@@ -117,13 +125,32 @@ fl_study_runs fl_study_points(const fl_study_page *page, const fl_study_runs *ru
     for (int i = 0; i < page->n_rules; i++) {
         if (page->none && strcmp(page->rule[i], page->none) == 0) none = i;
         for (int j = 0; j < page->n_np; j++)
-            fl_study_runs_add(&s, point_of(runs, page->rule[i], page->np[j]));
+            fl_study_runs_add(&s, point_of(runs, page->rule[i], page->np[j], false));
     }
     for (int i = 0; i < page->n_rules; i++) {
         compare_ranks(&s.run[i * page->n_np], page->n_np);
         for (int j = 0; j < page->n_np; j++)
             compare_rules(&s.run[i * page->n_np + j],
                           none < 0 ? NULL : fl_study_point(page, &s, none, j));
+    }
+    return s;
+}
+
+fl_study_runs fl_study_simulated(const fl_study_page *page, const fl_study_runs *runs,
+                                 const fl_study_runs *points) {
+    fl_study_runs s = {0};
+    for (int i = 0; i < page->n_rules; i++) {
+        int first = 0;
+        while (first < page->n_np - 1 &&
+               fl_study_point(page, points, i, first)->value[FL_STUDY_runs] == 0)
+            first++;
+        const double *one = fl_study_point(page, points, i, first)->value;
+        for (int j = 0; j < page->n_simulated; j++) {
+            fl_study_run p = point_of(runs, page->rule[i], page->simulated[j], true);
+            compare(p.value, one);
+            compare_rules(&p, NULL);
+            fl_study_runs_add(&s, p);
+        }
     }
     return s;
 }

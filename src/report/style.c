@@ -34,8 +34,9 @@ const char *fl_svg_style(void) {
            ".mark{stroke:var(--muted);stroke-dasharray:2 3;fill:none}\n"
            ".box{fill:none;stroke:var(--line)}\n"
            ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}\n"
-           ".faint{stroke-width:1.2;opacity:.45}.dashed{stroke-dasharray:6 4}\n" SERIES(0) SERIES(1)
-               SERIES(2) SERIES(3) SERIES(4) SERIES(5) SERIES(6) SERIES(7)
+           ".faint{stroke-width:1.2;opacity:.45}.dashed{stroke-dasharray:6 4}"
+           ".hollow{fill:var(--paper);stroke-width:1.5}\n" SERIES(0) SERIES(1) SERIES(2) SERIES(3)
+               SERIES(4) SERIES(5) SERIES(6) SERIES(7)
         /* after the series, so that a label keeps its line's colour */
         ".chart .t0{fill:var(--c0)}.chart .t1{fill:var(--c1)}.chart .t2{fill:var(--c2)}"
         ".chart .t3{fill:var(--c3)}.chart .t4{fill:var(--c4)}.chart .t5{fill:var(--c5)}"

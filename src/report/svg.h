@@ -34,7 +34,7 @@ const char *fl_scale_label(const fl_scale *s, double v, char *buf);
 /* ---- charts ---- */
 
 enum { FL_SVG_COLORS = 8 };
-enum { FL_LINE_FAINT = 1, FL_LINE_DASHED = 2, FL_LINE_DOTS = 4 };
+enum { FL_LINE_FAINT = 1, FL_LINE_DASHED = 2, FL_LINE_DOTS = 4, FL_LINE_HOLLOW = 8 };
 
 typedef struct fl_series {
     const char *name; /* written at the line's end */

@@ -1,0 +1,126 @@
+/* A simulation as processes: smpirun, with a platform and frostline-simulate beside this program.
+ */
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "simulate_internal.h"
+
+extern char **environ;
+
+enum { MAX_WORDS = 48 };
+
+static char *program(void) { /* caller frees */
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash) *slash = '\0';
+    return fl_path_join(path, "frostline-simulate");
+}
+
+fl_status fl_simulate_ready(void) {
+    char *path = program();
+    bool there = fl_exists(path);
+    fl_free(path);
+    if (there) return FL_OK;
+    return fl_fail(FL_ERR_CONFIG,
+                   "this build cannot simulate: install libsimgrid-dev (bash cluster/packages.sh "
+                   "--simgrid), then configure and build anew");
+}
+
+/* ---- the process ---- */
+
+static int run(const char *const *word, const char *log, int *code) {
+    pid_t pid;
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    posix_spawn_file_actions_adddup2(&files, 1, 2);
+    int state = 0, error = posix_spawnp(&pid, word[0], &files, NULL, (char *const *)word, environ);
+    posix_spawn_file_actions_destroy(&files);
+    if (error) return error;
+    while (waitpid(pid, &state, 0) < 0) continue;
+    *code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+    return 0;
+}
+
+typedef struct files { /* in the folder of a simulation; owned */
+    char *script, *platform, *hosts, *result, *log, *program, *np;
+} files;
+
+static files files_in(const char *dir, int np) {
+    return (files){.script = fl_path_join(dir, "script.json"),
+                   .platform = fl_path_join(dir, "platform.xml"),
+                   .hosts = fl_path_join(dir, "hosts"),
+                   .result = fl_path_join(dir, "result.json"),
+                   .log = fl_path_join(dir, "smpirun.log"),
+                   .program = program(),
+                   .np = fl_format("%d", 2 * np)};
+}
+
+static void close_files(files *f) {
+    fl_free(f->script);
+    fl_free(f->platform);
+    fl_free(f->hosts);
+    fl_free(f->result);
+    fl_free(f->log);
+    fl_free(f->program);
+    fl_free(f->np);
+}
+
+/* The ranks share what is static: they are threads that take turns, and all set it alike. */
+static fl_status start(const files *f) {
+    const char *word[MAX_WORDS] = {"smpirun",   "-no-privatize", "-np",       f->np,
+                                   "-platform", f->platform,     "-hostfile", f->hosts};
+    int n = 8, code = 0;
+    for (int i = 0; fl_simgrid_options[i]; i++) word[n++] = fl_simgrid_options[i];
+    word[n++] = f->program, word[n++] = f->script, word[n++] = f->result;
+    int error = run(word, f->log, &code);
+    if (error)
+        return fl_fail(FL_ERR_CONFIG,
+                       "cannot start 'smpirun': %s; install libsimgrid-dev (bash "
+                       "cluster/packages.sh --simgrid)",
+                       strerror(error));
+    if (code)
+        return fl_fail(FL_ERR_INTERNAL, "smpirun ended with exit code %d: see %s", code, f->log);
+    return FL_OK;
+}
+
+/* ---- what came out ---- */
+
+static fl_status read_result(const char *path, fl_simulated *out) {
+    static const char *const key[] = {"step_seconds", "exposed_seconds",     "sent_bytes",
+                                      "messages",     "foretold_sent_bytes", "foretold_messages"};
+    double *const to[] = {&out->step_seconds, &out->exposed_seconds,     &out->sent_bytes,
+                          &out->messages,     &out->foretold_sent_bytes, &out->foretold_messages};
+    json_t *o = json_load_file(path, 0, NULL);
+    bool whole = o != NULL;
+    for (size_t i = 0; i < FL_COUNT(key); i++) {
+        const json_t *v = json_object_get(o, key[i]);
+        whole = whole && json_is_number(v);
+        *to[i] = json_number_value(v);
+    }
+    json_decref(o);
+    if (whole) return FL_OK;
+    return fl_fail(FL_ERR_INTERNAL, "%s: the simulation left no result", path);
+}
+
+fl_status fl_simulate(const fl_script *s, const fl_network *n, const char *dir, fl_simulated *out) {
+    FL_TRY(fl_simulate_ready());
+    files f = files_in(dir, s->np);
+    char *text = fl_script_json(s);
+    fl_status status = fl_file_write(f.script, text, strlen(text));
+    fl_free(text);
+    if (status == FL_OK) status = fl_platform_write(f.platform, s->np, n);
+    if (status == FL_OK) status = fl_hosts_write(f.hosts, s->np);
+    if (status == FL_OK) status = start(&f);
+    if (status == FL_OK) status = read_result(f.result, out);
+    close_files(&f);
+    return status;
+}
