@@ -1,5 +1,6 @@
 /* study_page.c: report.html of a study: its head, its tables, what it ran on. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "page.h"
@@ -148,10 +149,37 @@ static void put_header(fl_text *out, const fl_study_page *page) {
     fl_text_add(out, "</header>\n");
 }
 
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* How far the cost model was off, in size: of all points, steps on kept features among them. */
+static void put_prediction(fl_text *out, const fl_study_runs *points) {
+    static const fl_study_figure errors[] = {FL_STUDY_prediction_error,
+                                             FL_STUDY_cached_prediction_error};
+    double *v = fl_alloc((size_t)points->n * FL_COUNT(errors) * sizeof *v);
+    char middle[32], worst[32];
+    int n = 0;
+    for (int i = 0; i < points->n; i++)
+        for (size_t k = 0; k < FL_COUNT(errors); k++)
+            if (isfinite(points->run[i].value[errors[k]]))
+                v[n++] = fabs(points->run[i].value[errors[k]]);
+    qsort(v, (size_t)n, sizeof *v, ascending);
+    if (n)
+        fl_text_add(out,
+                    "<p>The steps that were foretold, from layers and network measured apart, are "
+                    "off by %s at the median and by %s at worst.</p>\n",
+                    fl_text_percent(n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2, middle),
+                    fl_text_percent(v[n - 1], worst));
+    fl_free(v);
+}
+
 void fl_study_tables(fl_text *out, const fl_study_page *page, const fl_study_runs *points) {
     put_table(out, page, points, "Speed", (int)FL_COUNT(speed), speed);
     if (!is_empty(points, FL_STUDY_cached_step_seconds))
         put_table(out, page, points, "Speed once all features are kept", (int)FL_COUNT(kept), kept);
+    put_prediction(out, points);
     put_table(out, page, points, "Bytes", (int)FL_COUNT(bytes), bytes);
     put_table(out, page, points, "Memory", (int)FL_COUNT(memory), memory);
     fl_text_add(out, "<p class=\"quiet\">Bytes are those of a step. Payload: gradients summed over "
