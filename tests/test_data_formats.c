@@ -70,7 +70,7 @@ static void check_format(const char *format) {
     assert_int_equal(fl_dataset_rows(o.data->train), ROWS);
     assert_int_equal(fl_dataset_target(o.data->train), FL_TARGET_CLASS);
     assert_int_equal(fl_dataset_hash(o.data->train), fl_dataset_hash(again.data->train));
-    assert_true(fl_dataset_bytes(o.data->train) > 0);
+    assert_true(fl_data_bytes(o.data) > 0);
     assert_null(o.data->validation);
     check_rows(o.data->train, input);
     check_shuffled(o.data->train);

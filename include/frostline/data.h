@@ -51,6 +51,7 @@ enum { FL_DATA_TRAIN = 1, FL_DATA_VALIDATION = 2 };
 fl_status fl_data_open(const fl_data_conf *conf, fl_node *section, fl_shape input, uint64_t seed,
                        int which, fl_data **out);
 void fl_data_close(fl_data *d);
+size_t fl_data_bytes(const fl_data *d); /* of memory that its sets hold; NULL is allowed */
 
 int64_t fl_dataset_rows(const fl_dataset *d);
 fl_target fl_dataset_target(const fl_dataset *d);
@@ -63,7 +64,6 @@ uint64_t fl_dataset_hash(const fl_dataset *d); /* of the list of samples, labels
 /* Of the paths and times of its files: changes whenever a file of the set was touched; differs
  * between nodes. */
 uint64_t fl_dataset_stamp(const fl_dataset *d);
-size_t fl_dataset_bytes(const fl_dataset *d); /* of memory it holds */
 
 int fl_dataset_label(const fl_dataset *d, int64_t row); /* class id, or -1 if rows have none */
 /* Writes the pixels of a row, before any preparation, as a PNG file. FL_ERR_CONFIG if rows are no

@@ -69,6 +69,7 @@ typedef struct fl_memory { /* bytes that a training run holds, per rank unless s
     size_t gradients, state;     /* of the parameters; running statistics */
     size_t activations;          /* one arena: outputs, their gradients, what is saved, scratch */
     size_t batches;              /* what the loaders read ahead */
+    size_t data;                 /* samples held in memory; 0 before the data are known */
     size_t reducer;              /* scratch of the reduction */
     size_t program;              /* of each process beside the above: FL_PROGRAM_BYTES */
     size_t program_shared;       /* per node: of program and libraries, which ranks share */

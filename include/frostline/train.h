@@ -103,9 +103,10 @@ void fl_experiment_close(fl_experiment *x);
  * virtual shards. */
 fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan **out);
 
-/* Fills in p->features for the sets of `d` (NULL: they cannot be read here, so their rows are
- * unknown) in a phase of the freeze schedule, by what is free on all nodes of `c` now: collective;
- * NULL: on this node alone. FL_ERR_CONFIG if what `data.cache_features` asks for cannot be. */
+/* Fills in p->memory.data and p->features for the sets of `d` (NULL: they cannot be read here, so
+ * their rows are unknown) in a phase of the freeze schedule, by what is free on all nodes of `c`
+ * now: collective; NULL: on this node alone. FL_ERR_CONFIG if what `data.cache_features` asks for
+ * cannot be. */
 fl_status fl_experiment_features(fl_comm *c, const fl_experiment *x, const fl_data *d, int phase,
                                  fl_plan *p);
 /* Fills in p->traffic: what its ranks will move, spread evenly over so many nodes, 1 … np. Not

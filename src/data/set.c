@@ -35,9 +35,16 @@ uint64_t fl_dataset_stamp(const fl_dataset *d) {
     return d->source->stamp;
 }
 
-size_t fl_dataset_bytes(const fl_dataset *d) {
-    size_t row = sizeof *d->row + (d->label ? sizeof *d->label : 0);
-    return d->source->bytes + (size_t)d->rows * row;
+static size_t bytes_of_rows(const fl_dataset *d) {
+    return d ? (size_t)d->rows * (sizeof *d->row + (d->label ? sizeof *d->label : 0)) : 0;
+}
+
+/* Sets that were split have one source. */
+size_t fl_data_bytes(const fl_data *d) {
+    const fl_dataset *train = d ? d->train : NULL, *validation = d ? d->validation : NULL;
+    bool other = validation && (!train || validation->source != train->source);
+    return bytes_of_rows(train) + bytes_of_rows(validation) + (train ? train->source->bytes : 0) +
+           (other ? validation->source->bytes : 0);
 }
 
 fl_status fl_dataset_read(const fl_dataset *d, int64_t i, fl_work *work) {

@@ -138,7 +138,8 @@ size_t fl_plan_wire_bytes(const fl_plan *p, size_t payload) {
 
 size_t fl_plan_memory_per_rank(const fl_plan *p) {
     const fl_memory *m = &p->memory;
-    return m->gradients + m->state + m->activations + m->batches + m->reducer + m->program;
+    return m->gradients + m->state + m->activations + m->batches + m->data + m->reducer +
+           m->program;
 }
 
 static size_t features_in_memory(const fl_feature_plan *f) {

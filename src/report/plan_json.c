@@ -46,6 +46,7 @@ static json_t *memory(const fl_memory *m) {
     set(o, "state", integer(m->state));
     set(o, "activations", integer(m->activations));
     set(o, "batches", integer(m->batches));
+    set(o, "data", integer(m->data));
     set(o, "reducer", integer(m->reducer));
     set(o, "program", integer(m->program));
     set(o, "program_shared", integer(m->program_shared));

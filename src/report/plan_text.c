@@ -108,6 +108,7 @@ static void add_rank_memory(fl_table *t, const fl_plan *p) {
     memory_row(t, "running statistics", m->state);
     memory_row(t, "activations", m->activations);
     memory_row(t, "batches read ahead", m->batches);
+    memory_row(t, "data", m->data);
     memory_row(t, "reducer", m->reducer);
     memory_row(t, "program", m->program);
     fl_table_rule(t);

@@ -55,6 +55,9 @@ static const column speed[] = {
     {"Predicted", FL_STUDY_predicted_step_seconds, fl_human_seconds},
     {"off by", FL_STUDY_prediction_error, off},
     {"Samples/s", FL_STUDY_samples_per_second, rate},
+};
+static const column scaling[] = {
+    {"Ranks", FL_STUDY_np, grouped},
     {"Speed-up", FL_STUDY_speedup, two_digits},
     {"Efficiency", FL_STUDY_efficiency, fl_text_percent},
     {"Exposed", FL_STUDY_exposed_share, fl_text_percent},
@@ -177,6 +180,7 @@ static void put_prediction(fl_text *out, const fl_study_runs *points) {
 
 void fl_study_tables(fl_text *out, const fl_study_page *page, const fl_study_runs *points) {
     put_table(out, page, points, "Speed", (int)FL_COUNT(speed), speed);
+    put_table(out, page, points, "Scaling", (int)FL_COUNT(scaling), scaling);
     if (!is_empty(points, FL_STUDY_cached_step_seconds))
         put_table(out, page, points, "Speed once all features are kept", (int)FL_COUNT(kept), kept);
     put_prediction(out, points);

@@ -82,6 +82,7 @@ fl_status fl_experiment_features(fl_comm *c, const fl_experiment *x, const fl_da
     fl_feature_plan *f = &p->features;
     *f = (fl_feature_plan){.place = "off", .reason = reason_against(p, d)};
     measure(x, d, p);
+    p->memory.data = fl_data_bytes(d);
     if (asked == FL_CACHE_OFF) f->reason = "'data.cache_features' is off";
     if (asked == FL_CACHE_OFF || (asked == FL_CACHE_AUTO && f->reason)) return FL_OK;
     if (f->reason && phase == 0)
