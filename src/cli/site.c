@@ -38,8 +38,8 @@ int fl_site_nodes(const fl_site *s, int np) {
     return nodes_at(s, np);
 }
 
-const char *fl_site_network(const fl_site *s) {
-    return *s->network.name ? s->network.name : NULL;
+const fl_network *fl_site_network(const fl_site *s) {
+    return *s->network.name ? &s->network : NULL;
 }
 
 /* Ranks of one machine: those of a virtual cluster share this one. */
@@ -176,7 +176,7 @@ static fl_status measure_network(fl_site *s, int most) {
     if (!s->is_virtual) s->per_node = (most + s->nodes - 1) / s->nodes;
     int few = s->cores > 2 ? (int)s->cores : 2;
     if (s->is_virtual && most > few) FL_TRY(measure_between(s, few));
-    snprintf(s->network.name, sizeof s->network.name, "that was measured");
+    snprintf(s->network.name, sizeof s->network.name, "measured");
     return FL_OK;
 }
 

@@ -26,7 +26,7 @@ typedef struct fl_site fl_site;
 fl_status fl_site_open(const fl_site_conf *conf, const fl_experiment *x, fl_site **out);
 void fl_site_close(fl_site *s); /* NULL is allowed */
 int fl_site_nodes(const fl_site *s, int np);
-const char *fl_site_network(const fl_site *s); /* its name; NULL: all is on one node */
+const fl_network *fl_site_network(const fl_site *s); /* NULL: all is on one node */
 /* Fills in traffic and cost of a plan for one of its np. */
 void fl_site_foretell(const fl_site *s, const fl_experiment *x, fl_plan *p);
 

@@ -188,6 +188,7 @@ static fl_status run_grid(study *s, const fl_experiment *x) {
     fl_site *site;
     FL_TRY(open_site(s, x, &site));
     s->conf.site = site;
+    if (!s->conf.network_said && fl_site_network(site)) s->conf.network = *fl_site_network(site);
     fl_status status = run_all(s);
     if (status == FL_OK) status = fl_study_simulate_all(&s->conf, &s->known, s->jsonl, &s->runs);
     if (status == FL_OK) status = fl_study_leave(&s->conf, &s->runs);

@@ -12,7 +12,9 @@ typedef struct fl_study_conf { /* what the command line asks for */
     const char *const *override;
     int n_np, *np;               /* ascending */
     int n_simulated, *simulated; /* likewise; 0: nothing is simulated */
-    fl_network network;
+    fl_network
+        network; /* for them: as the command line says, or as it was measured between hosts */
+    bool network_said;
     int n_rules;
     char **rule;
     int steps; /* 0: the config's epochs */

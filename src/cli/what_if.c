@@ -95,13 +95,14 @@ fl_status fl_plan_what_if(const fl_cli *cli, const fl_plan_wish *w) {
     fl_site *site;
     FL_TRY(fl_plan_site(cli, w, &site));
     depths d = list(cli->x->model);
+    const fl_network *network = fl_site_network(site);
     fl_what_if table = {.n_np = w->n_np,
                         .n_depths = d.n,
                         .np = w->np,
                         .rule = (const char *const *)d.rule,
                         .batch_size = cli->x->train.batch_size,
                         .keeps = cli->x->data.cache_features != FL_CACHE_OFF,
-                        .network = fl_site_network(site)};
+                        .network = network ? network->name : NULL};
     table.point = fl_alloc((size_t)(d.n * w->n_np) * sizeof *table.point);
     fl_status status = fill(cli, site, &d, &table);
     if (status == FL_OK) {

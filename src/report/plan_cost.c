@@ -44,7 +44,7 @@ void fl_add_cost(const fl_plan *p, int columns, fl_text *out) {
         fl_text_add(out, "; %s a step once all features are kept",
                     fl_human_seconds(c->cached_step, text));
     fl_text_add(out, "\n from what each layer took on this machine%s%s\n",
-                *c->network ? ", and the network " : "", c->network);
+                *c->network ? "; network: " : "", c->network);
 }
 
 /* ---- other depths ---- */
@@ -132,7 +132,7 @@ char *fl_what_if_text(const fl_what_if *w, int columns) {
         " global batch %lld%s; payload: reduced in a step; memory: of a node, at %d rank%s, "
         "without kept features\n from what each layer took on this machine%s%s\n",
         (long long)w->batch_size, w->weak ? " a rank" : "", w->np[w->n_np - 1],
-        w->np[w->n_np - 1] > 1 ? "s" : "", w->network ? ", and the network " : "",
+        w->np[w->n_np - 1] > 1 ? "s" : "", w->network ? "; network: " : "",
         w->network ? w->network : "");
     return out.s;
 }

@@ -141,8 +141,9 @@ void fl_study_simulated_section(fl_text *out, const fl_study_page *page,
     char latency[32], speed[32];
     if (!page->n_simulated) return;
     fl_page_section(out, "Simulated");
-    fl_text_add(out, "<p>Not run: computing takes what it was measured to take, scaled to the rows "
-                     "of a rank; the sums are this program's own, one rank a node, on ");
+    fl_text_add(out,
+                "<p>Not run: computing takes what it was measured to take, scaled to the rows "
+                "of a rank; the sums are this program's own, one rank a node, on the network ");
     fl_text_escape(out, page->network);
     fl_text_add(out, " (%s a message, %s/s each way) as SimGrid models it.</p>\n",
                 fl_human_seconds(page->latency_seconds, latency),
