@@ -86,7 +86,9 @@ void fl_study_quantiles(fl_study_run *r) {
     fl_free(sorted);
 }
 
+/* A run that found all of them kept from the start knows no other steps. */
 static bool is_kept(const fl_history *h, int64_t epoch) {
+    if (h->n_epochs && h->epoch[0].features_kept == 1) return false;
     for (int i = 0; i < h->n_epochs; i++)
         if (h->epoch[i].epoch == epoch) return h->epoch[i].features_kept == 1;
     return false;
@@ -119,24 +121,35 @@ static void add_times(double *v, const fl_times *t) {
     for (size_t i = 0; i < FL_COUNT(times); i++) v[FL_STUDY_time_data + i] += times[i];
 }
 
+/* Of a step, where its seconds go: like its median, without the epochs on kept features. */
+static void measure_phases(const fl_history *h, fl_study_run *r) {
+    double seconds = 0, steps = 0, *v = r->value;
+    for (int i = FL_STUDY_time_data; i <= FL_STUDY_time_other; i++) v[i] = 0;
+    for (int i = 0; i < h->n_epochs; i++) {
+        const fl_epoch_record *e = &h->epoch[i];
+        if (is_kept(h, e->epoch)) continue;
+        seconds += e->seconds;
+        steps += (double)(e->step - (i ? h->epoch[i - 1].step : 0));
+        add_times(v, &e->time);
+    }
+    v[FL_STUDY_exposed_share] = v[FL_STUDY_time_reduce_exposed] / seconds;
+    for (int i = FL_STUDY_time_data; i <= FL_STUDY_time_other; i++) v[i] /= steps;
+}
+
 /* Sums over the epochs, then means over the steps. */
 static void measure_epochs(const fl_history *h, fl_study_run *r) {
     double seconds = 0, payload = 0, wire = 0, *v = r->value;
     const fl_epoch_record *last = &h->epoch[h->n_epochs - 1];
     r->epoch = fl_alloc((size_t)h->n_epochs * sizeof *r->epoch);
-    for (int i = FL_STUDY_time_data; i <= FL_STUDY_time_other; i++) v[i] = 0;
     for (int i = 0; i < h->n_epochs; i++) {
         const fl_epoch_record *e = &h->epoch[i];
         seconds += e->seconds, payload += (double)e->payload_bytes, wire += (double)e->wire_bytes;
-        add_times(v, &e->time);
         r->epoch[r->n_epochs++] = (fl_study_epoch){seconds, payload, accuracy_of(e)};
     }
     double steps = (double)last->step;
-    for (int i = FL_STUDY_time_data; i <= FL_STUDY_time_other; i++) v[i] /= steps;
     v[FL_STUDY_steps] = steps;
     v[FL_STUDY_payload_bytes] = payload / steps;
     v[FL_STUDY_wire_bytes] = wire / steps;
-    v[FL_STUDY_exposed_share] = v[FL_STUDY_time_reduce_exposed] * steps / seconds;
     v[FL_STUDY_memory_bytes] = (double)last->memory_bytes;
     v[FL_STUDY_node_memory_bytes] = (double)last->node_memory_bytes;
     v[FL_STUDY_predicted_node_memory_bytes] = (double)last->planned_node_memory_bytes;
@@ -153,6 +166,7 @@ fl_status fl_study_measure(const char *run_dir, fl_study_run *r) {
             fl_fail(FL_ERR_INPUT, "%s tells of no epoch; the run left nothing to measure", path);
     if (status == FL_OK) {
         measure_steps(&h, r);
+        measure_phases(&h, r);
         measure_epochs(&h, r);
         fl_history_free(&h);
     }

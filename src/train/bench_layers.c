@@ -101,6 +101,13 @@ static void keep_medians(int layers, int steps, const fl_layer_seconds *fixed,
         };
 }
 
+/* One that sums when nothing is computed: neither then disturbs the other. */
+static int blocking_reducer(void) {
+    int i = 0;
+    while (fl_reducers_all()[i]->begin || fl_reducers_all()[i]->choose) i++;
+    return i;
+}
+
 fl_status fl_bench_layers(fl_comm *c, const fl_experiment *x, int rows, int steps,
                           fl_layer_seconds *layer, fl_bench_result *live) {
     size_t n = (size_t)steps * (size_t)x->model->n_layers;
@@ -109,6 +116,7 @@ fl_status fl_bench_layers(fl_comm *c, const fl_experiment *x, int rows, int step
     one.train.batch_size = (int64_t)rows * fl_comm_size(c);
     one.train.accumulation = 1;
     one.reduce.reproducible = FL_REPRODUCIBLE_OFF;
+    one.reduce.reducer = blocking_reducer();
     fl_bench_conf conf = {.warmup = 1, .steps = steps, .layer = moving};
     *live = (fl_bench_result){0};
     fl_status status = time_inference(c, &one, rows, steps, fixed);
