@@ -38,6 +38,7 @@ typedef struct fl_cost_conf {  /* where a step runs */
     const fl_network *network; /* NULL: one node */
     const fl_speeds *speeds;   /* of as many ranks at once as a machine has, if it can be */
     double crowd;          /* times as many ranks as in the speeds, on as many cores; at least 1 */
+    double at_a_core;      /* ranks that take turns on one; at least 1 */
     bool shards, overlaps; /* what the reducer does (reduce.h) */
 } fl_cost_conf;
 

@@ -253,6 +253,9 @@ void fl_site_foretell(const fl_site *s, const fl_experiment *x, fl_plan *p) {
                                .network = &s->network,
                                .speeds = speeds_for(s, crowd),
                                .crowd = elsewhere || ranks <= crowd ? 1 : (double)ranks / crowd,
+                               .at_a_core = elsewhere || ranks <= s->cores
+                                                ? 1
+                                                : (double)ranks / (double)s->cores,
                                .shards = reducer->shards,
                                .overlaps = reducer->begin || reducer->choose},
                p);

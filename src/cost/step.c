@@ -84,14 +84,10 @@ static double within_node(const sums *s) {
     return s->conf->crowd * v->at[0].sum * (double)fl_plan_payload_bytes(s->p) / v->bytes;
 }
 
-/* When the last bucket has crossed, since backward began. A sharding reducer keeps half of it, the
- * weights, for after the update. */
-static double crossed(const sums *s, const fl_cost *c, double share) {
+/* When the last bucket has crossed, since backward began, if each sets out once it is ready. */
+static double crossed(const sums *s, const fl_cost *c) {
     double free = 0;
-    for (int i = 0; i < s->p->n_buckets; i++) {
-        double from = s->conf->overlaps ? c->ready[i] : c->backward;
-        free = fmax(free, from) + share * crossing(s, i);
-    }
+    for (int i = 0; i < s->p->n_buckets; i++) free = fmax(free, c->ready[i]) + crossing(s, i);
     return free;
 }
 
@@ -113,6 +109,14 @@ static void slow_down(const sums *s, fl_cost *c) {
     c->fixed *= 1 + lost / work;
 }
 
+/* Of so many seconds of sums, what `cover` seconds of computing do not hide. A rank that has its
+ * core for every nth moment alone pushes its sums on in those, and so hides an nth. */
+static double uncovered(const sums *s, double seconds, double cover) {
+    if (!s->conf->overlaps) return seconds;
+    double hidden = fmin(seconds, cover) / s->conf->at_a_core;
+    return seconds - hidden;
+}
+
 static double control_sums(const sums *s) {
     return s->conf->nodes == 1 ? 0 : 2 * ceil(log2(s->conf->nodes)) * s->conf->network->latency;
 }
@@ -132,16 +136,17 @@ static double data_of(const sums *s) {
     return s->conf->crowd * s->rows * s->conf->speeds->data / s->conf->speeds->threads;
 }
 
+/* A sharding reducer keeps half of what crosses, the weights, for after the update. */
 static void add_up(const sums *s, fl_cost *c) {
-    double share = s->conf->shards ? 0.5 : 1, within = within_node(s),
-           left = fmax(0, crossed(s, c, share) - c->backward),
-           after = (1 - share) * all_crossings(s) + within + control_sums(s);
+    double share = s->conf->shards ? 0.5 : 1, all = all_crossings(s), within = within_node(s),
+           before = share * all, beside = fmax(0, all - (crossed(s, c) - c->backward)) * share,
+           after = (1 - share) * all + within + control_sums(s);
     bool ahead = s->conf->overlaps && s->conf->nodes > 1;
     c->ahead = ahead ? c->fixed : 0;
-    c->reduce = all_crossings(s) + within;
-    c->reduce_exposed = fmax(0, left - c->ahead) + after;
+    c->reduce = all + within;
+    c->reduce_exposed = uncovered(s, before, beside + c->ahead) + after;
     double live = c->forward + c->backward + c->update + c->other;
-    c->cached_step = live + left + after;
+    c->cached_step = live + uncovered(s, before, beside) + after;
     c->data = data_of(s);
     c->step = c->data + live + c->fixed + c->reduce_exposed;
 }
