@@ -46,6 +46,30 @@ static void assert_close(const char *what, float *got, float *want, size_t n, do
 
 static const fl_each *const reference = &fl_each_reference;
 
+/* The words are whole numbers: which elements stay is the same to the bit. */
+static void dropping(void **state) {
+    (void)state;
+    FOR_SETS(each)
+    for (int i = 0; i < 60; i++) {
+        size_t n = i < 40 ? (size_t)i : i < 50 ? random_width() * 71 : (size_t)pick(30000, 50000);
+        fl_drop d = {.rng = {.seed = (uint64_t)i * 977,
+                             .stream = FL_STREAM_DROPOUT,
+                             .epoch = 3,
+                             .sample = (uint64_t)i << 31},
+                     .salt = (uint32_t)pick(0, 1 << 30),
+                     .least = (uint32_t)pick(0, 1 << 30) * 4,
+                     .scale = 1.25f};
+        float *x = noise(n), *y = noise(n), *y0;
+        y[n] = 12345;
+        y0 = guarded_copy(y, n);
+        each->drop(&d, n, x, i % 2, y);
+        reference->drop(&d, n, x, i % 2, y0);
+        assert_memory_equal(y, y0, n * sizeof *y);
+        assert_close("drop", y, y0, n, 1);
+        fl_free(x);
+    }
+}
+
 static void activations(void **state) {
     (void)state;
     FOR_SETS(each)
@@ -392,6 +416,7 @@ static void adam_of_parts_is_adam_of_the_whole(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dropping),
         cmocka_unit_test(activations),
         cmocka_unit_test(activations_at_their_ends),
         cmocka_unit_test(curves_are_exact_to_a_few_ulps),

@@ -8,6 +8,7 @@
 #define FROSTLINE_EACH_H
 
 #include "frostline/kernel.h"
+#include "frostline/rng.h"
 
 typedef enum fl_activation {
     FL_ACT_LINEAR,
@@ -42,6 +43,12 @@ typedef struct fl_affine { /* y = f((x - shift) scale + offset), channel by chan
     fl_activation f; /* linear, relu or relu6 */
 } fl_affine;
 
+typedef struct fl_drop { /* element i stays, times scale, if word i % 4 of number */
+    fl_rng rng;          /* salt << 32 | i / 4 is at least `least` */
+    uint32_t salt, least;
+    float scale;
+} fl_drop;
+
 typedef struct fl_each {
     /* y = f(x); y may be x */
     void (*activate)(fl_activation f, size_t rows, size_t channels, const float *x, float *y);
@@ -55,6 +62,9 @@ typedef struct fl_each {
 
     /* y = f(a + b), f linear, relu or relu6; y may be either */
     void (*add)(fl_activation f, size_t n, const float *a, const float *b, float *y);
+
+    /* y = or += what is left of x, zero for the others; n ≤ 2^32 */
+    void (*drop)(const fl_drop *d, size_t n, const float *x, bool add, float *y);
 
     /* mean (channels) of the rows, and squares: Σ (x - mean)² */
     void (*moments)(size_t rows, size_t channels, const float *x, double *mean, double *squares);

@@ -30,6 +30,11 @@ void fl_rng_uniforms(const fl_rng *r, uint64_t first, uint64_t step, size_t n, d
 double fl_rng_normal(const fl_rng *r, uint64_t index);              /* mean 0, deviation 1 */
 uint64_t fl_rng_below(const fl_rng *r, uint64_t index, uint64_t n); /* 0 … n-1, n > 0 */
 
+/* The four words that number `index` is made of, the lower bits first; and what beside index and
+ * sample decides them: Philox's key. For who draws many at a time. */
+void fl_rng_words(const fl_rng *r, uint64_t index, uint32_t word[4]);
+uint64_t fl_rng_key(const fl_rng *r);
+
 /* Fills order[0..n) with a permutation of 0 … n-1 (Fisher-Yates). */
 void fl_rng_permute(const fl_rng *r, int64_t *order, int64_t n);
 

@@ -25,13 +25,18 @@ static block philox(uint64_t key, uint64_t hi, uint64_t lo) {
     return b;
 }
 
-static uint64_t key_of(const fl_rng *r) {
+uint64_t fl_rng_key(const fl_rng *r) {
     uint64_t where = (uint64_t)r->stream << 32 | r->epoch;
     return mix(r->seed + 0x9e3779b97f4a7c15u) ^ mix(where);
 }
 
 static block draw(const fl_rng *r, uint64_t index) {
-    return philox(key_of(r), r->sample, index);
+    return philox(fl_rng_key(r), r->sample, index);
+}
+
+void fl_rng_words(const fl_rng *r, uint64_t index, uint32_t word[4]) {
+    block b = draw(r, index);
+    for (int i = 0; i < 4; i++) word[i] = b.v[i];
 }
 
 uint64_t fl_rng_bits(const fl_rng *r, uint64_t index) {
@@ -49,7 +54,7 @@ double fl_rng_uniform(const fl_rng *r, uint64_t index) {
 }
 
 void fl_rng_uniforms(const fl_rng *r, uint64_t first, uint64_t step, size_t n, double *out) {
-    uint64_t key = key_of(r);
+    uint64_t key = fl_rng_key(r);
     for (size_t i = 0; i < n; i++) {
         block b = philox(key, r->sample, first + i * step);
         out[i] = unit(b.v[1], b.v[0]);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/launch.h"
 #include "cli/study.h"
 
 enum { MAX_FACTS = 24 };
@@ -11,7 +12,7 @@ enum { MAX_FACTS = 24 };
 char *fl_study_cores_warning(const fl_study_conf *c) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int most = c->np[c->n_np - 1];
-    if (c->hosts || most <= cores) return NULL;
+    if ((c->hosts && !fl_launch_is_virtual(c->hosts)) || most <= cores) return NULL;
     return fl_format("%d ranks share the %ld cores of this machine: what is measured beyond %ld "
                      "ranks is not what as many cores would do",
                      most, cores, cores);

@@ -155,6 +155,15 @@ static void avg_pool_back(const fl_conv *g, int rows, const float *dy, bool add,
     }
 }
 
+static void drop(const fl_drop *d, size_t n, const float *x, bool add_it, float *y) {
+    uint32_t word[4];
+    for (size_t i = 0; i < n; i++) {
+        if (i % 4 == 0) fl_rng_words(&d->rng, (uint64_t)d->salt << 32 | i / 4, word);
+        float left = word[i % 4] >= d->least ? x[i] * d->scale : 0;
+        y[i] = add_it ? y[i] + left : left;
+    }
+}
+
 static void adam(const fl_adam_step *s, size_t n, float *w, const float *gradient, float *m,
                  float *v) {
     for (size_t i = 0; i < n; i++) {
@@ -170,6 +179,7 @@ const fl_each fl_each_reference = {
     .activate_back = fl_ref_activate_back,
     .activate_into = fl_ref_activate_into,
     .add = add,
+    .drop = drop,
     .moments = moments,
     .affine = affine,
     .affine_sums = affine_sums,

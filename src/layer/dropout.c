@@ -31,36 +31,34 @@ static bool drops(const fl_layer_call *c) {
     return c->training && o->rate > 0;
 }
 
-/* y = or += the masked and scaled x of one row. */
-static void mask_row(const fl_layer_call *c, int row, const float *x, float *y, bool add) {
+/* y = or += the masked and scaled x, row by row. */
+static void mask(const fl_layer_call *c, const float *x, float *y, bool add) {
     const conf *o = c->conf;
     size_t n = fl_shape_size(c->out_shape);
-    float scale = (float)(1 / (1 - o->rate));
-    fl_rng rng = c->rng;
-    rng.sample = (uint64_t)c->sample[row];
-    for (size_t i = 0; i < n; i++) {
-        bool keep = fl_rng_uniform(&rng, c->salt << 32 | i) >= o->rate;
-        y[i] = (add ? y[i] : 0) + (keep ? x[i] * scale : 0);
+    fl_drop d = {.rng = c->rng,
+                 .salt = (uint32_t)c->salt,
+                 .least = (uint32_t)(o->rate * 0x1p32),
+                 .scale = (float)(1 / (1 - o->rate))};
+    for (size_t r = 0; r < (size_t)c->rows; r++) {
+        d.rng.sample = (uint64_t)c->sample[r];
+        fl_kernels_each(c->kernels)->drop(&d, n, x + r * n, add, y + r * n);
     }
 }
 
 static void forward(const fl_layer_call *c) {
-    size_t n = fl_shape_size(c->out_shape);
-    if (!drops(c)) {
-        if (c->rows > 0) memcpy(c->out, c->in[0], fl_call_out_size(c) * sizeof(float));
-        return;
-    }
-    for (int r = 0; r < c->rows; r++) mask_row(c, r, c->in[0] + r * n, c->out + r * n, false);
+    if (drops(c))
+        mask(c, c->in[0], c->out, false);
+    else if (c->rows > 0)
+        memcpy(c->out, c->in[0], fl_call_out_size(c) * sizeof(float));
 }
 
 static void backward(const fl_layer_call *c) {
-    size_t n = fl_shape_size(c->out_shape);
-    if (!c->din[0]) return;
-    if (!drops(c)) {
+    if (c->din[0] && drops(c))
+        mask(c, c->dout, c->din[0], !c->fresh[0]);
+    else if (c->din[0] && c->fresh[0])
+        memcpy(c->din[0], c->dout, fl_call_out_size(c) * sizeof(float));
+    else if (c->din[0])
         fl_add_to(c->din[0], c->dout, fl_call_out_size(c));
-        return;
-    }
-    for (int r = 0; r < c->rows; r++) mask_row(c, r, c->dout + r * n, c->din[0] + r * n, true);
 }
 
 static const fl_layer_example examples[] = {
@@ -79,6 +77,7 @@ const fl_layer_ops fl_layer_dropout = {
     .traits = FL_LAYER_RANDOM,
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
     .conf_size = sizeof(conf),
     .fields = fields,
     .plan = plan,

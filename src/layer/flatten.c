@@ -10,25 +10,36 @@ static bool plan(const void *options, const fl_shape *in, int n_in, int rows, fl
     return true;
 }
 
+enum { BLOCK = 16 }; /* channels: a line of the image's memory */
+
+/* list (channels, pixels) from image (pixels, channels), a block of channels at a time: its lines
+ * then stay in the cache. */
+static void to_list(size_t pixels, size_t channels, const float *image, float *list) {
+    for (size_t i = 0; i < channels; i += BLOCK)
+        for (size_t p = 0; p < pixels; p++)
+            for (size_t k = i; k < i + BLOCK && k < channels; k++)
+                list[k * pixels + p] = image[p * channels + k];
+}
+
+static void to_image(size_t pixels, size_t channels, const float *list, bool add, float *image) {
+    for (size_t i = 0; i < channels; i += BLOCK)
+        for (size_t p = 0; p < pixels; p++)
+            for (size_t k = i; k < i + BLOCK && k < channels; k++) {
+                float *to = image + p * channels + k;
+                *to = add ? *to + list[k * pixels + p] : list[k * pixels + p];
+            }
+}
+
 static void forward(const fl_layer_call *c) {
     size_t pixels = fl_shape_pixels(c->in_shape[0]), n = fl_shape_channels(c->in_shape[0]);
-    for (int r = 0; r < c->rows; r++) {
-        const float *x = c->in[0] + r * pixels * n;
-        float *y = c->out + r * pixels * n;
-        for (size_t i = 0; i < n; i++)
-            for (size_t p = 0; p < pixels; p++) y[i * pixels + p] = x[p * n + i];
-    }
+    for (size_t r = 0; r < (size_t)c->rows; r++)
+        to_list(pixels, n, c->in[0] + r * pixels * n, c->out + r * pixels * n);
 }
 
 static void backward(const fl_layer_call *c) {
     size_t pixels = fl_shape_pixels(c->in_shape[0]), n = fl_shape_channels(c->in_shape[0]);
-    if (!c->din[0]) return;
-    for (int r = 0; r < c->rows; r++) {
-        const float *dy = c->dout + r * pixels * n;
-        float *dx = c->din[0] + r * pixels * n;
-        for (size_t i = 0; i < n; i++)
-            for (size_t p = 0; p < pixels; p++) dx[p * n + i] += dy[i * pixels + p];
-    }
+    for (size_t r = 0; r < (size_t)c->rows && c->din[0]; r++)
+        to_image(pixels, n, c->dout + r * pixels * n, !c->fresh[0], c->din[0] + r * pixels * n);
 }
 
 static const fl_layer_example examples[] = {
@@ -44,6 +55,7 @@ const fl_layer_ops fl_layer_flatten = {
     .help = "An image as a list of features, channel by channel.",
     .min_in = 1,
     .max_in = 1,
+    .writes_din = true,
     .fields = fields,
     .plan = plan,
     .forward = forward,

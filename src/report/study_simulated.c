@@ -6,7 +6,7 @@
 #include "study.h"
 #include "svg.h"
 
-enum { WIDTH = 520, HEIGHT = 280 };
+enum { WIDTH = 520, HEIGHT = 280, LETTER = 8 };
 
 static void cell(fl_text *out, double v, const char *(*text)(double, char *)) {
     char buf[40] = "–";
@@ -103,7 +103,7 @@ static fl_series series_of(const fl_study_runs *points, int rule, int n, double 
         const double *v = points->run[rule * n + j].value;
         x[j] = v[FL_STUDY_np], y[j] = v[FL_STUDY_step_seconds];
     }
-    return (fl_series){.name = points->run[rule * n].rule,
+    return (fl_series){.name = "",
                        .n = n,
                        .x = x,
                        .y = y,
@@ -115,9 +115,11 @@ static void put_plot(fl_text *out, const fl_study_page *page, const fl_study_run
                      const fl_study_runs *simulated) {
     size_t rules = (size_t)page->n_rules, n = (size_t)page->n_np, m = (size_t)page->n_simulated;
     fl_series *s = fl_alloc(2 * rules * sizeof *s);
+    char *letter = fl_alloc(rules * LETTER);
     double *v = fl_alloc(2 * rules * (n + m) * sizeof *v), *at = v;
     for (size_t i = 0; i < rules; i++, at += 2 * (n + m)) {
         s[2 * i] = series_of(points, (int)i, (int)n, at, at + n, false);
+        s[2 * i].name = fl_study_letter((int)i, letter + LETTER * i);
         s[2 * i + 1] = series_of(simulated, (int)i, (int)m, at + 2 * n, at + 2 * n + m, true);
     }
     fl_chart c = {.title = "Step time, simulated",
@@ -129,9 +131,12 @@ static void put_plot(fl_text *out, const fl_study_page *page, const fl_study_run
                   .height = HEIGHT,
                   .n_series = (int)(2 * rules),
                   .series = s};
-    fl_page_figure(out, c.title, "seconds; full: measured; dashed and hollow: simulated");
+    fl_page_figure(
+        out, c.title,
+        "seconds; full: measured; dashed and hollow: simulated; the rules' letters as above");
     fl_svg_lines(out, &c);
     fl_page_figure_end(out);
+    fl_free(letter);
     fl_free(s);
     fl_free(v);
 }

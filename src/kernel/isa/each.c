@@ -65,6 +65,7 @@ const fl_each FL_ISA(fl_each_vector) = {
     .activate_back = each_activate_back,
     .activate_into = each_activate_into,
     .add = add,
+    .drop = each_drop,
     .moments = each_moments,
     .affine = each_affine,
     .affine_sums = each_affine_sums,

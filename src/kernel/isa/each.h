@@ -13,6 +13,9 @@ void each_activate_back(fl_activation f, size_t rows, size_t channels, const flo
 void each_activate_into(fl_activation f, size_t rows, size_t channels, const float *y,
                         const float *z, const float *d, bool add, float *dx);
 
+#define each_drop FL_ISA(fl_each_drop)
+void each_drop(const fl_drop *d, size_t n, const float *x, bool add, float *y);
+
 #define each_moments     FL_ISA(fl_each_moments)
 #define each_affine      FL_ISA(fl_each_affine)
 #define each_affine_sums FL_ISA(fl_each_affine_sums)
