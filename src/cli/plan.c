@@ -60,7 +60,7 @@ static bool is_number(const char *text, long from, long to, int *out) {
 }
 
 static fl_status understand_ranks(const wish *w, fl_plan_wish *out) {
-    FL_TRY(fl_study_ranks(w->np ? w->np : "1", &out->n_np, &out->np));
+    FL_TRY(fl_study_ranks("np", w->np ? w->np : "1", &out->n_np, &out->np));
     int most = out->np[out->n_np - 1];
     if (out->n_np > 1 && !w->what_if)
         return fl_fail(FL_ERR_CONFIG,

@@ -242,7 +242,7 @@ static fl_status understand(study *s, const words *w, const fl_cli *cli) {
     c->override = (const char *const *)cli->args.override;
     c->repeat = 1;
     if (!w->collect) {
-        FL_TRY(fl_study_ranks(w->np ? w->np : "1", &c->n_np, &c->np));
+        FL_TRY(fl_study_ranks("np", w->np ? w->np : "1", &c->n_np, &c->np));
         FL_TRY(fl_study_simulations(w->simulate, w->network, c));
         fl_study_rules(w->freeze ? w->freeze : "config", c);
     }

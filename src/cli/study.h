@@ -28,7 +28,7 @@ typedef struct fl_study_conf { /* what the command line asks for */
 } fl_study_conf;
 
 /* "1,2,4" and "none,head,until:x" understood; a comma within brackets does not part. */
-fl_status fl_study_ranks(const char *text, int *n_np, int **np);
+fl_status fl_study_ranks(const char *option, const char *text, int *n_np, int **np);
 void fl_study_rules(const char *text, fl_study_conf *c);
 void fl_study_conf_close(fl_study_conf *c);
 

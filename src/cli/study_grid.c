@@ -41,7 +41,7 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-fl_status fl_study_ranks(const char *text, int *n_np, int **np) {
+fl_status fl_study_ranks(const char *option, const char *text, int *n_np, int **np) {
     char **word = split(text, n_np);
     fl_status status = FL_OK;
     *np = fl_alloc((size_t)*n_np * sizeof **np);
@@ -50,8 +50,9 @@ fl_status fl_study_ranks(const char *text, int *n_np, int **np) {
         long n = strtol(word[i], &end, 10);
         (*np)[i] = (int)n;
         if (status == FL_OK && (end == word[i] || *end || n < 1 || n > 1 << 20))
-            status = fl_fail(FL_ERR_CONFIG, "'%s' is no number of ranks; write for example 1,2,4",
-                             word[i]);
+            status = fl_fail(FL_ERR_CONFIG,
+                             "option '--%s': '%s' is no number of ranks; write for example 1,2,4",
+                             option, word[i]);
         fl_free(word[i]);
     }
     fl_free(word);

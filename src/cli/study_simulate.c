@@ -13,7 +13,7 @@ fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_
         return fl_fail(FL_ERR_CONFIG, "option '--network' is for what is simulated; say on how "
                                       "many ranks, for example --simulate 16,64");
     if (!ranks) return FL_OK;
-    FL_TRY(fl_study_ranks(ranks, &c->n_simulated, &c->simulated));
+    FL_TRY(fl_study_ranks("simulate", ranks, &c->n_simulated, &c->simulated));
     c->network_said = network != NULL;
     FL_TRY(fl_network_open(network ? network : "1gbit", &c->network));
     return fl_simulate_ready();
