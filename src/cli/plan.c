@@ -86,6 +86,9 @@ static fl_status understand(const wish *w, int phases, fl_plan_wish *out) {
     out->network = w->network;
     out->json = w->json;
     out->costs = w->measure || w->what_if || w->network || w->hosts;
+    if (w->network && !w->hosts && out->nodes == 1)
+        return fl_fail(FL_ERR_CONFIG,
+                       "'--network' joins nodes: give '--nodes', or '--hosts' to measure on");
     if (!is_number(w->phase, 0, phases - 1, &out->phase))
         return fl_fail(FL_ERR_CONFIG,
                        "option '--phase' cannot be '%s'; the freeze schedule has phases 0 to %d",
@@ -97,10 +100,9 @@ static fl_status understand(const wish *w, int phases, fl_plan_wish *out) {
 }
 
 fl_status fl_plan_site(const fl_cli *cli, const fl_plan_wish *w, fl_site **out) {
-    int most = w->np[w->n_np - 1];
     fl_site_conf conf = {.hosts = w->hosts,
                          .network = w->network,
-                         .per_node = w->nodes > 1 ? (most + w->nodes - 1) / w->nodes : 0,
+                         .nodes = w->nodes,
                          .config = cli->args.config,
                          .n_overrides = cli->args.n_overrides,
                          .override = (const char *const *)cli->args.override,

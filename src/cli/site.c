@@ -16,9 +16,8 @@ enum {
 
 struct fl_site {
     const char *hosts, *network_word;
-    int per_node; /* 0: all on one */
     bool is_virtual;
-    int nodes; /* of the virtual cluster, as far as they are used */
+    int nodes, most; /* of so many ranks, the most */
     long cores;
     char *dir;
     bool keeps;
@@ -31,7 +30,7 @@ struct fl_site {
 
 static int nodes_at(const fl_site *s, int np) {
     if (s->is_virtual) return np < s->nodes ? np : s->nodes;
-    return s->per_node ? (np + s->per_node - 1) / s->per_node : 1;
+    return (np * s->nodes + s->most - 1) / s->most;
 }
 
 int fl_site_nodes(const fl_site *s, int np) {
@@ -39,7 +38,7 @@ int fl_site_nodes(const fl_site *s, int np) {
 }
 
 const fl_network *fl_site_network(const fl_site *s) {
-    return *s->network.name ? &s->network : NULL;
+    return *s->network.name && s->nodes > 1 ? &s->network : NULL;
 }
 
 /* Ranks of one machine: those of a virtual cluster share this one. */
@@ -171,9 +170,10 @@ static fl_status measure_between(fl_site *s, int np) {
 /* The most ranks tell on how many nodes they stand. Where they share the cores of this machine,
  * they tell more of its scheduler than of a link. */
 static fl_status measure_network(fl_site *s, int most) {
-    FL_TRY(measure_between(s, most));
+    fl_status status = measure_between(s, most);
+    if (status == FL_ERR_CONFIG) return FL_OK; /* they are all on one node */
+    FL_TRY(status);
     s->nodes = s->network.nodes;
-    if (!s->is_virtual) s->per_node = (most + s->nodes - 1) / s->nodes;
     int few = s->cores > 2 ? (int)s->cores : 2;
     if (s->is_virtual && most > few) FL_TRY(measure_between(s, few));
     snprintf(s->network.name, sizeof s->network.name, "measured");
@@ -186,10 +186,9 @@ static fl_status open_network(fl_site *s, const fl_site_conf *c) {
         return fl_fail(FL_ERR_CONFIG,
                        "option '--network measured' wants '--hosts', between which to measure; or "
                        "give 1gbit, 25gbit, or a file of 'frostline bench network --json'");
-    if (c->hosts && c->np[c->n_np - 1] > 1 && (measured || !c->network))
-        return measure_network(s, c->np[c->n_np - 1]);
+    if (c->hosts && c->np[c->n_np - 1] > 1) FL_TRY(measure_network(s, c->np[c->n_np - 1]));
     if (c->network && !measured) return fl_network_open(c->network, &s->network);
-    if (c->per_node && nodes_at(s, c->np[c->n_np - 1]) > 1)
+    if (!c->hosts && nodes_at(s, c->np[c->n_np - 1]) > 1)
         return fl_fail(FL_ERR_CONFIG,
                        "ranks on several nodes want '--network': 1gbit, 25gbit, or a file of "
                        "'frostline bench network --json'");
@@ -221,9 +220,9 @@ static fl_status open_all(fl_site *s, const fl_site_conf *c, const fl_experiment
 fl_status fl_site_open(const fl_site_conf *conf, const fl_experiment *x, fl_site **out) {
     fl_site *s = fl_alloc(sizeof *s);
     *s = (fl_site){.hosts = conf->hosts,
-                   .per_node = conf->per_node,
                    .is_virtual = fl_launch_is_virtual(conf->hosts),
-                   .nodes = 1,
+                   .nodes = conf->nodes ? conf->nodes : 1,
+                   .most = conf->np[conf->n_np - 1],
                    .cores = sysconf(_SC_NPROCESSORS_ONLN)};
     fl_status status = open_all(s, conf, x);
     if (status != FL_OK) {

@@ -8,7 +8,7 @@
 typedef struct fl_site_conf {
     const char *hosts;   /* NULL: this machine, or nodes like it; a host file; virtual[:NAME] */
     const char *network; /* 1gbit, 25gbit, a file, measured; NULL: none is needed, or measured */
-    int per_node;        /* ranks of a node; 0: all are on one, or as the hosts have it */
+    int nodes; /* of the most ranks; fewer are on fewer; 0: one, or as the hosts have it */
     const char *config;
     int n_overrides;
     const char *const *override;

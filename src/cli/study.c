@@ -139,26 +139,6 @@ static fl_status check_all(const fl_study_conf *c) {
     return FL_OK;
 }
 
-/* What is measured belongs to this config on these hosts; another grid finds it again. */
-static fl_status open_site(const study *s, const fl_experiment *x, fl_site **out) {
-    const fl_study_conf *c = &s->conf;
-    const char *hosts = c->hosts ? c->hosts : "";
-    uint64_t key = fl_hash(c->config_text, strlen(c->config_text), 0);
-    char *dir = fl_format("%s/speeds-%016llx", c->dir,
-                          (unsigned long long)fl_hash(hosts, strlen(hosts), key));
-    fl_site_conf conf = {.hosts = c->hosts,
-                         .config = c->config,
-                         .n_overrides = c->n_overrides,
-                         .override = c->override,
-                         .dir = dir,
-                         .weak = c->weak,
-                         .n_np = c->n_np,
-                         .np = c->np};
-    fl_status status = fl_site_open(&conf, x, out);
-    fl_free(dir);
-    return status;
-}
-
 /* Repeats outermost: a slow hour of the machine then falls on all points alike. */
 static fl_status run_all(study *s) {
     const fl_study_conf *c = &s->conf;
@@ -185,16 +165,19 @@ static fl_status verdict(const study *s) {
 }
 
 static fl_status run_grid(study *s, const fl_experiment *x) {
+    fl_study_conf *c = &s->conf;
     fl_site *site;
-    FL_TRY(open_site(s, x, &site));
-    s->conf.site = site;
-    if (!s->conf.network_said && fl_site_network(site)) s->conf.network = *fl_site_network(site);
-    fl_status status = run_all(s);
-    if (status == FL_OK) status = fl_study_simulate_all(&s->conf, &s->known, s->jsonl, &s->runs);
-    if (status == FL_OK) status = fl_study_leave(&s->conf, &s->runs);
-    s->conf.site = NULL;
+    fl_status status = fl_study_site(&s->conf, x, &site), left;
+    if (status == FL_ERR_STOPPED || status == FL_ERR_IO) return status;
+    if (status != FL_OK) fl_warn("no step is foretold: %s", fl_message());
+    c->site = site;
+    if (site && !c->network_said && fl_site_network(site)) c->network = *fl_site_network(site);
+    status = run_all(s);
+    if (status == FL_OK) status = fl_study_simulate_all(c, &s->known, s->jsonl, &s->runs);
+    left = fl_study_leave(c, &s->runs); /* what was measured is shown, whatever came after */
+    c->site = NULL;
     fl_site_close(site);
-    return status;
+    return status != FL_OK ? status : left;
 }
 
 static fl_status study_all(study *s, const fl_experiment *x) {

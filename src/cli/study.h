@@ -23,7 +23,7 @@ typedef struct fl_study_conf { /* what the command line asks for */
     const char *hosts; /* NULL: this machine; a host file; virtual[:NAME] */
     char *dir, *runs;  /* of the study; of its runs' folders */
     char *title, *config_text;
-    bool gnuplot;
+    bool gnuplot, collected;    /* collected: runs that others have started */
     const struct fl_site *site; /* what was measured to foretell the steps; NULL: nothing yet */
 } fl_study_conf;
 
@@ -52,6 +52,9 @@ void fl_study_point_close(fl_study_point_conf *p);
 /* Adds the finished runs in c->runs, each a folder that its rule has named, and makes the grid of
  * theirs. FL_ERR_INPUT if there is none. */
 fl_status fl_study_collect(fl_study_conf *c, fl_study_runs *out);
+
+/* Measures what foretells the steps of the grid, or finds it in c->dir. */
+fl_status fl_study_site(const fl_study_conf *c, const fl_experiment *x, struct fl_site **out);
 
 /* ---- what is left behind ---- */
 

@@ -88,6 +88,7 @@ static int by_name(const struct dirent *e) {
 
 fl_status fl_study_collect(fl_study_conf *c, fl_study_runs *out) {
     struct dirent **list;
+    c->collected = true;
     int n = scandir(c->runs, &list, by_name, alphasort);
     fl_status status = FL_OK;
     for (int i = 0; i < n; i++) {

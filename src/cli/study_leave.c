@@ -12,7 +12,7 @@ enum { MAX_FACTS = 24 };
 char *fl_study_cores_warning(const fl_study_conf *c) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int most = c->np[c->n_np - 1];
-    if ((c->hosts && !fl_launch_is_virtual(c->hosts)) || most <= cores) return NULL;
+    if (c->collected || (c->hosts && !fl_launch_is_virtual(c->hosts)) || most <= cores) return NULL;
     return fl_format("%d ranks share the %ld cores of this machine: what is measured beyond %ld "
                      "ranks is not what as many cores would do",
                      most, cores, cores);
@@ -28,23 +28,28 @@ static json_t *environment(const fl_study_conf *c, const fl_study_runs *runs) {
     return NULL;
 }
 
+static int add_fact(const char *fact[MAX_FACTS][2], int n, const char *name, const char *value) {
+    fact[n][0] = name;
+    fact[n][1] = value;
+    return n + 1;
+}
+
 static int collect_facts(const fl_study_conf *c, const json_t *env,
                          const char *fact[MAX_FACTS][2]) {
     const char *binding = getenv("OMPI_MCA_hwloc_base_binding_policy"), *key;
     const json_t *value;
     int n = 0;
-    fact[n][0] = "mode";
-    fact[n++][1] =
-        c->weak ? "weak: batch_size is that of a rank" : "strong: batch_size is that of all ranks";
-    fact[n][0] = "hosts";
-    fact[n++][1] = c->hosts ? c->hosts : "this machine";
-    fact[n][0] = "binding";
-    fact[n++][1] = binding ? binding : "mpirun's own";
+    if (!c->collected) {
+        n = add_fact(fact, n, "mode",
+                     c->weak ? "weak: batch_size is that of a rank"
+                             : "strong: batch_size is that of all ranks");
+        n = add_fact(fact, n, "hosts", c->hosts ? c->hosts : "this machine");
+        n = add_fact(fact, n, "binding", binding ? binding : "mpirun's own");
+    }
     json_object_foreach((json_t *)env, key, value) {
         bool moves = strcmp(key, "ranks and nodes") == 0 || strcmp(key, "command") == 0;
-        if (!json_is_string(value) || moves || n == MAX_FACTS) continue;
-        fact[n][0] = key;
-        fact[n++][1] = json_string_value(value);
+        if (json_is_string(value) && !moves && n < MAX_FACTS)
+            n = add_fact(fact, n, key, json_string_value(value));
     }
     return n;
 }

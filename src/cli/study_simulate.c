@@ -14,6 +14,7 @@ fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_
                                       "many ranks, for example --simulate 16,64");
     if (!ranks) return FL_OK;
     FL_TRY(fl_study_ranks("simulate", ranks, &c->n_simulated, &c->simulated));
+    if (network && strcmp(network, "measured") == 0) network = NULL; /* between the hosts */
     c->network_said = network != NULL;
     FL_TRY(fl_network_open(network ? network : "1gbit", &c->network));
     return fl_simulate_ready();

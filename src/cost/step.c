@@ -21,7 +21,7 @@ static double other_of(const fl_rows_speed *at, int l) {
 typedef struct sums { /* of a plan, on some machine */
     const fl_cost_conf *conf;
     const fl_plan *p;
-    double rows;
+    double rows, times; /* of a micro-batch on a rank; micro-batches of a step */
 } sums;
 
 static double seconds(const sums *s, double (*value)(const fl_rows_speed *at, int layer), int l) {
@@ -41,12 +41,13 @@ static double share_of(const sums *s, int l) {
 static void add_layers(const sums *s, fl_cost *c) {
     for (int l = 0; l < s->p->model->n_layers; l++) {
         bool is_static = s->p->layer[l].is_static;
-        if (is_static) c->fixed += seconds(s, fixed_of, l);
-        if (!is_static) c->forward += seconds(s, forward_of, l);
+        if (is_static) c->fixed += s->times * seconds(s, fixed_of, l);
+        if (!is_static) c->forward += s->times * seconds(s, forward_of, l);
     }
 }
 
-/* From the top down; a bucket is ready when the layer that it waits for is done. */
+/* From the top down; a bucket is ready when the last micro-batch is done with the layer that it
+ * waits for. */
 static void add_backward(const sums *s, fl_cost *c) {
     const fl_plan *p = s->p;
     int bucket = 0;
@@ -56,6 +57,9 @@ static void add_backward(const sums *s, fl_cost *c) {
         while (bucket < p->n_buckets && p->bucket[bucket].ready >= l)
             c->ready[bucket++] = c->backward;
     }
+    double before = (s->times - 1) * c->backward;
+    for (int i = 0; i < p->n_buckets; i++) c->ready[i] += before;
+    c->backward += before;
 }
 
 /* ---- communicating ---- */
@@ -67,7 +71,7 @@ static double ranks_of_node(const sums *s) {
 /* Messages one after the other in a sum of few floats: comm/lane.c. */
 static double turns(int nodes) {
     bool halves = nodes > 8 && (nodes & (nodes - 1)) == 0;
-    return halves ? 2 * log2(nodes) : 2 * (nodes - 1);
+    return nodes <= 8 ? 2 : halves ? 2 * log2(nodes) : 2 * (nodes - 1);
 }
 
 static double crossing(const sums *s, int bucket) {
@@ -99,10 +103,9 @@ static double all_crossings(const sums *s) {
 
 /* A core that computes also moves bytes: it takes so much longer for both. */
 static void slow_down(const sums *s, fl_cost *c) {
-    if (s->conf->nodes == 1) return;
+    if (s->conf->nodes == 1 || !s->conf->overlaps) return;
     double sent = s->p->traffic.all.sent / s->p->conf.np,
-           lost = s->conf->crowd * sent * s->conf->network->slowdown / s->conf->speeds->threads,
-           work = c->backward + c->fixed;
+           lost = s->conf->crowd * sent * s->conf->network->slowdown, work = c->backward + c->fixed;
     if (work <= 0) return;
     for (int i = 0; i < s->p->n_buckets; i++) c->ready[i] *= 1 + lost / work;
     c->backward *= 1 + lost / work;
@@ -133,7 +136,7 @@ static double update_of(const sums *s) {
 
 /* Rows are read by a thread of their own, and the cores are those of the threads that compute. */
 static double data_of(const sums *s) {
-    return s->conf->crowd * s->rows * s->conf->speeds->data / s->conf->speeds->threads;
+    return s->conf->crowd * s->times * s->rows * s->conf->speeds->data / s->conf->speeds->threads;
 }
 
 /* A sharding reducer keeps half of what crosses, the weights, for after the update. */
@@ -152,14 +155,17 @@ static void add_up(const sums *s, fl_cost *c) {
 }
 
 void fl_cost_of(const fl_cost_conf *conf, fl_plan *p) {
-    sums s = {.conf = conf, .p = p, .rows = (double)p->conf.batch_size / p->conf.np};
+    sums s = {.conf = conf,
+              .p = p,
+              .times = (double)p->conf.accumulation,
+              .rows = (double)p->conf.batch_size / (double)p->conf.accumulation / p->conf.np};
     fl_free(p->cost.ready);
     p->cost = (fl_cost){.known = true};
     if (conf->nodes > 1)
         snprintf(p->cost.network, sizeof p->cost.network, "%s", conf->network->name);
     add_layers(&s, &p->cost);
     add_backward(&s, &p->cost);
-    p->cost.other = seconds(&s, other_of, 0);
+    p->cost.other = s.times * seconds(&s, other_of, 0);
     p->cost.update = update_of(&s);
     slow_down(&s, &p->cost);
     add_up(&s, &p->cost);

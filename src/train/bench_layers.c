@@ -83,11 +83,12 @@ static int ascending(const void *a, const void *b) {
 
 /* Of v[0], v[stride], … */
 static double median(int n, const double *v, size_t stride) {
-    double sorted[64];
-    int k = n < (int)FL_COUNT(sorted) ? n : (int)FL_COUNT(sorted);
-    for (int i = 0; i < k; i++) sorted[i] = v[(size_t)i * stride];
-    qsort(sorted, (size_t)k, sizeof *sorted, ascending);
-    return k % 2 ? sorted[k / 2] : (sorted[k / 2 - 1] + sorted[k / 2]) / 2;
+    double *sorted = fl_alloc((size_t)n * sizeof *sorted);
+    for (int i = 0; i < n; i++) sorted[i] = v[(size_t)i * stride];
+    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
+    double middle = (sorted[n / 2] + sorted[(n - 1) / 2]) / 2;
+    fl_free(sorted);
+    return middle;
 }
 
 static void keep_medians(int layers, int steps, const fl_layer_seconds *fixed,

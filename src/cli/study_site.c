@@ -1,0 +1,28 @@
+/* What a study measures before its runs, to foretell their steps. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/site.h"
+#include "cli/study.h"
+
+/* What is measured belongs to this config on these hosts; another grid finds it again. */
+fl_status fl_study_site(const fl_study_conf *c, const fl_experiment *x, fl_site **out) {
+    const char *hosts = c->hosts ? c->hosts : "";
+    const char *threads = getenv("OMP_NUM_THREADS"), *isa = getenv("FROSTLINE_ISA");
+    char *how = fl_format("%s %s %s", FROSTLINE_VERSION, threads ? threads : "", isa ? isa : "");
+    uint64_t key = fl_hash(c->config_text, strlen(c->config_text), fl_hash(how, strlen(how), 0));
+    fl_free(how);
+    char *dir = fl_format("%s/speeds-%016llx", c->dir,
+                          (unsigned long long)fl_hash(hosts, strlen(hosts), key));
+    fl_site_conf conf = {.hosts = c->hosts,
+                         .config = c->config,
+                         .n_overrides = c->n_overrides,
+                         .override = c->override,
+                         .dir = dir,
+                         .weak = c->weak,
+                         .n_np = c->n_np,
+                         .np = c->np};
+    fl_status status = fl_site_open(&conf, x, out);
+    fl_free(dir);
+    return status;
+}
