@@ -180,6 +180,20 @@ static void traces(void **state) {
     fl_free(e);
 }
 
+static void quantiles(void **state) {
+    (void)state;
+    const double v[] = {3, -1, 7, -1, 5, -1, 1, -1}; /* every second one: 1 3 5 7 */
+    size_t stride = 2 * sizeof *v;
+    assert_true(fl_quantile(4, v, stride, 0) == 1);
+    assert_true(fl_quantile(4, v, stride, 0.5) == 4);
+    assert_true(fl_quantile(4, v, stride, 1) == 7);
+    assert_true(fabs(fl_quantile(4, v, stride, 0.1) - 1.6) < 1e-12);
+    assert_true(fl_quantile(3, v, stride, 0.5) == 5); /* of 3 5 7 */
+    assert_true(fl_quantile(1, v, stride, 0.9) == 3);
+    assert_true(isnan(fl_quantile(0, NULL, stride, 0.5)));
+    assert_true(v[0] == 3 && v[6] == 1); /* left as they are */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearest_names),
@@ -193,6 +207,7 @@ int main(void) {
         cmocka_unit_test(many_are_as_one_by_one),
         cmocka_unit_test(arenas),
         cmocka_unit_test(shapes),
+        cmocka_unit_test(quantiles),
         cmocka_unit_test(utf8),
         cmocka_unit_test(traces),
     };

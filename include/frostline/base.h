@@ -63,6 +63,10 @@ void fl_set_die_hook(void (*hook)(int code));
 
 #define FL_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The value below which a share q (0 … 1) of n numbers lies, interpolated; q 0.5: the median. The
+ * numbers lie `stride` bytes apart, in any order. NAN if n is 0. */
+double fl_quantile(int n, const double *v, size_t stride, double q);
+
 /* ---- memory: never NULL; running out ends the program with exit code 5 ---- */
 
 void *fl_alloc(size_t bytes);           /* zeroed; free with fl_free */

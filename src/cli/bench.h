@@ -21,8 +21,6 @@ typedef struct fl_bench { /* under what a measurement runs */
 fl_status fl_bench_begin(fl_bench *b);
 /* The median of b->repeat runs in seconds, after one that is not counted. */
 double fl_bench_median(const fl_bench *b, void (*run)(const void *job), const void *job);
-/* The value below which a share q of v lies, interpolated. */
-double fl_bench_quantile(int n, const double *v, double q);
 
 /* What "--name TEXT" means; TEXT NULL leaves *value. FL_ERR_CONFIG unless it is from 1 to 1e6. */
 fl_status fl_bench_number(const char *name, const char *text, int *value);

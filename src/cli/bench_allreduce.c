@@ -103,7 +103,8 @@ static void measure(const subject *s, int n, const way *w, double *seconds) {
     for (int k = 0; k < n; k++) times[k] = times_for(time_of(s, &w[k], 3));
     for (int i = 0; i < s->repeat; i++)
         for (int k = 0; k < n; k++) t[k * s->repeat + i] = time_of(s, &w[k], times[k]);
-    for (int k = 0; k < n; k++) seconds[k] = fl_bench_quantile(s->repeat, t + k * s->repeat, 0.5);
+    for (int k = 0; k < n; k++)
+        seconds[k] = fl_quantile(s->repeat, t + k * s->repeat, sizeof *t, 0.5);
     fl_free(t);
 }
 
@@ -118,7 +119,7 @@ static double time_of_copy(const subject *s) {
         t[i] = fl_clock() - start;
         fl_comm_max_double(s->c, &t[i], 1);
     }
-    return fl_bench_quantile(n, t, 0.5);
+    return fl_quantile(n, t, sizeof *t, 0.5);
 }
 
 /* ---- printing ---- */

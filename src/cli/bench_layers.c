@@ -2,7 +2,6 @@
  * learning. Ranks do the same at the same time, each its own rows. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/bench.h"
 
@@ -21,12 +20,8 @@ typedef struct subject {
 
 /* ---- measuring ---- */
 
-static double median_of(const fl_bench_result *r, size_t at) {
-    double *v = fl_alloc((size_t)r->n * sizeof *v);
-    for (int i = 0; i < r->n; i++) v[i] = *(const double *)((const char *)&r->sample[i] + at);
-    double value = fl_bench_quantile(r->n, v, 0.5);
-    fl_free(v);
-    return value;
+static double median_of(const fl_bench_result *r, const double *first) {
+    return fl_quantile(r->n, first, sizeof *r->sample, 0.5);
 }
 
 /* The mean over the ranks: those that wait for each other differ by noise. */
@@ -86,9 +81,9 @@ static json_t *result_of(const subject *s, int i) {
         json_array_append_new(list, one);
     }
     json_object_set_new(o, "layers", list);
-    set(o, "update_seconds", median_of(live, offsetof(fl_bench_sample, time.update)));
-    set(o, "other_seconds", median_of(live, offsetof(fl_bench_sample, time.other)));
-    set(o, "step_seconds", median_of(live, offsetof(fl_bench_sample, seconds)));
+    set(o, "update_seconds", median_of(live, &live->sample->time.update));
+    set(o, "other_seconds", median_of(live, &live->sample->time.other));
+    set(o, "step_seconds", median_of(live, &live->sample->seconds));
     set(o, "sum_seconds", live->sum_seconds);
     return o;
 }
@@ -127,6 +122,7 @@ static void print_text(const fl_bench *b, const subject *s) {
     int ranks = fl_comm_size(s->c);
     fl_bench_print_head(b);
     for (int i = 0; i < s->n_rows; i++) {
+        const fl_bench_result *live = &s->live[i];
         printf("# %s: %d row%s on each of %d rank%s; ms, medians of %d\n"
                "%-24s %-18s %11s %11s %11s %8s %8s\n",
                s->cli->args.config, s->rows[i], s->rows[i] > 1 ? "s" : "", ranks,
@@ -134,9 +130,8 @@ static void print_text(const fl_bench *b, const subject *s) {
                "GFLOP/s", "GFLOP/s");
         for (int l = 0; l < s->x->model->n_layers; l++) print_layer(s, i, l);
         printf("update %.3f ms, sum of all gradients %.3f ms, step %.3f ms\n\n",
-               median_of(&s->live[i], offsetof(fl_bench_sample, time.update)) * 1e3,
-               s->live[i].sum_seconds * 1e3,
-               median_of(&s->live[i], offsetof(fl_bench_sample, seconds)) * 1e3);
+               median_of(live, &live->sample->time.update) * 1e3, live->sum_seconds * 1e3,
+               median_of(live, &live->sample->seconds) * 1e3);
     }
     if (isfinite(s->data)) printf("a row of data: %.3f ms\n", s->data * 1e3);
 }

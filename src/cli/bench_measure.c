@@ -1,7 +1,6 @@
 /* Clocks, statistics and the frame of what `frostline bench` prints. */
 #include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/bench.h"
 
@@ -15,21 +14,6 @@ void fl_bench_free(float *v, size_t n) {
     fl_free_pages(v, (n + 1) * sizeof *v);
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double fl_bench_quantile(int n, const double *v, double q) {
-    double *sorted = fl_alloc((size_t)n * sizeof *sorted), at = q * (n - 1);
-    int low = (int)at, high = low + 1 < n ? low + 1 : low;
-    memcpy(sorted, v, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
-    double value = sorted[low] + (at - low) * (sorted[high] - sorted[low]);
-    fl_free(sorted);
-    return value;
-}
-
 double fl_bench_median(const fl_bench *b, void (*run)(const void *job), const void *job) {
     double *t = fl_alloc((size_t)b->repeat * sizeof *t);
     run(job);
@@ -38,7 +22,7 @@ double fl_bench_median(const fl_bench *b, void (*run)(const void *job), const vo
         run(job);
         t[i] = fl_clock() - start;
     }
-    double median = fl_bench_quantile(b->repeat, t, 0.5);
+    double median = fl_quantile(b->repeat, t, sizeof *t, 0.5);
     fl_free(t);
     return median;
 }

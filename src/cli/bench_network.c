@@ -35,7 +35,7 @@ static double median_of_sums(const subject *s, size_t n, int times) {
     double *t = fl_alloc((size_t)times * sizeof *t);
     time_of_sum(s, n);
     for (int i = 0; i < times; i++) t[i] = time_of_sum(s, n);
-    double median = fl_bench_quantile(times, t, 0.5);
+    double median = fl_quantile(times, t, sizeof *t, 0.5);
     fl_free(t);
     return median;
 }
@@ -72,7 +72,7 @@ static double measure_slowdown(const subject *s, const product *p, double sum) {
         double alone = time_of_products(s, p, times, false);
         lost[i] = time_of_products(s, p, times, true) - alone;
     }
-    double median = fl_bench_quantile(n, lost, 0.5);
+    double median = fl_quantile(n, lost, sizeof *lost, 0.5);
     return median > 0 ? median : 0;
 }
 

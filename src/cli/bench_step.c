@@ -29,11 +29,8 @@ typedef struct subject { /* what is measured */
 } subject;
 
 static double quantile(const fl_bench_result *r, const part *p, double q) {
-    double *v = fl_alloc((size_t)r->n * sizeof *v);
-    for (int i = 0; i < r->n; i++) v[i] = *(const double *)((const char *)&r->sample[i] + p->at);
-    double value = fl_bench_quantile(r->n, v, q);
-    fl_free(v);
-    return value;
+    const double *first = (const double *)((const char *)r->sample + p->at);
+    return fl_quantile(r->n, first, sizeof *r->sample, q);
 }
 
 /* ---- what the plan says of the step ---- */

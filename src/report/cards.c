@@ -53,8 +53,7 @@ static void time_cards(fl_text *out, const fl_history *h, const fl_epoch_record 
     snprintf(detail, sizeof detail, "%d epoch%s, %lld steps", h->n_epochs,
              h->n_epochs == 1 ? "" : "s", (long long)last->step);
     card(out, "Time", fl_human_seconds(seconds, value), detail);
-    card(out, "Samples per second",
-         fl_text_grouped(seconds > 0 ? samples / seconds : NAN, FL_THIN_SPACE, value),
+    card(out, "Samples per second", fl_text_thousands(seconds > 0 ? samples / seconds : NAN, value),
          "mean over all epochs");
 }
 
@@ -69,7 +68,7 @@ static void reduced_card(fl_text *out, const fl_history *h) {
     int n = snprintf(detail, sizeof detail, "of %s with nothing frozen",
                      fl_human_bytes(unfrozen, whole));
     if (payload > 0 && unfrozen / payload >= 100)
-        fl_text_grouped(unfrozen / payload, FL_THIN_SPACE, ratio);
+        fl_text_thousands(unfrozen / payload, ratio);
     else
         snprintf(ratio, sizeof ratio, "%.3g", unfrozen / payload);
     if (payload > 0 && unfrozen > payload)

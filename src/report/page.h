@@ -20,6 +20,9 @@ void fl_page_figure(fl_text *out, const char *title, const char *note);
 void fl_page_figure_end(fl_text *out);
 void fl_page_table(fl_text *out, const char *label, int n, const char *const *head);
 void fl_page_table_end(fl_text *out);
+/* A cell with a number as `text` writes it (into ≥ 40 bytes), or with a dash if it is not finite.
+ */
+void fl_page_cell(fl_text *out, double v, const char *(*text)(double, char *));
 
 void fl_page_figures(fl_text *out, const fl_history *h); /* the headline numbers */
 void fl_page_charts(fl_text *out, const fl_history *h);  /* loss, accuracy, learning rate, time */

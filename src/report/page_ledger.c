@@ -37,8 +37,7 @@ static void put_verdict(fl_text *out, const fl_tally *t, int kind) {
 static void put_bytes(fl_text *out, const fl_tally *t, double bytes) {
     char text[40];
     double each = bytes / (t->to - t->from);
-    fl_text_add(out, "<td>%s</td>",
-                isfinite(each) ? fl_text_grouped(round(each), FL_THIN_SPACE, text) : "–");
+    fl_text_add(out, "<td>%s</td>", isfinite(each) ? fl_text_thousands(round(each), text) : "–");
 }
 
 static void put_epochs(fl_text *out, const fl_history *h, const fl_tally *t, int rows) {
@@ -77,8 +76,7 @@ static void put_epoch(fl_text *out, const fl_history *h, const fl_tally *t, int 
     put_epochs(out, h, t, n_kinds);
     fl_text_add(out, "<td rowspan=\"%d\">", n_kinds);
     char learning[40];
-    fl_text_add(out, "%s</td>",
-                fl_text_grouped((double)h->epoch[t->from].trainable, FL_THIN_SPACE, learning));
+    fl_text_add(out, "%s</td>", fl_text_thousands((double)h->epoch[t->from].trainable, learning));
     for (int kind = 0; kind < n_kinds; kind++) {
         if (kind) fl_text_add(out, "<tr>");
         put_kind(out, t, kind);

@@ -27,20 +27,16 @@ void fl_page_table_end(fl_text *out) {
     fl_text_add(out, "</tbody>\n</table>\n</div>\n");
 }
 
+void fl_page_cell(fl_text *out, double v, const char *(*text)(double, char *)) {
+    char buf[40] = "–";
+    if (isfinite(v)) text(v, buf);
+    fl_text_add(out, "<td>%s</td>", buf);
+}
+
 static void number(fl_text *out, const char *format, double v) {
     char text[64] = "–";
     if (isfinite(v)) snprintf(text, sizeof text, format, v);
     fl_text_add(out, "<td>%s</td>", text);
-}
-
-static void whole(fl_text *out, uint64_t n) {
-    char text[40];
-    fl_text_add(out, "<td>%s</td>", fl_text_grouped((double)n, FL_THIN_SPACE, text));
-}
-
-static void human(fl_text *out, const char *(*text)(double, char *), double v) {
-    char buf[32];
-    fl_text_add(out, "<td>%s</td>", text(v, buf));
 }
 
 /* ---- the epochs ---- */
@@ -83,13 +79,13 @@ static void put_epoch(fl_text *out, const fl_history *h, int k, bool best) {
     const fl_epoch_record *e = &h->epoch[k];
     fl_text_add(out, "<tr%s><th scope=\"row\">%lld%s</th>", best ? " class=\"best\"" : "",
                 (long long)e->epoch, best ? " ★" : "");
-    whole(out, (uint64_t)e->step);
+    fl_page_cell(out, (double)e->step, fl_text_thousands);
     for (int i = 0; i < METRICS; i++)
         if (has_metric(h, i)) number(out, metrics[i].format, metric_of(e, i));
-    human(out, fl_human_seconds, e->seconds);
+    fl_page_cell(out, e->seconds, fl_human_seconds);
     number(out, "%.1f", e->samples_per_second);
-    human(out, fl_human_bytes, (double)e->payload_bytes);
-    human(out, fl_human_bytes, (double)e->memory_bytes);
+    fl_page_cell(out, (double)e->payload_bytes, fl_human_bytes);
+    fl_page_cell(out, (double)e->memory_bytes, fl_human_bytes);
     fl_text_add(out, "</tr>\n");
 }
 

@@ -1,20 +1,8 @@
 /* study_page.c: report.html of a study: its head, its tables, what it ran on. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "page.h"
 #include "study.h"
-
-static void cell(fl_text *out, double v, const char *(*text)(double, char *)) {
-    char buf[40] = "–";
-    if (isfinite(v)) text(v, buf);
-    fl_text_add(out, "<td>%s</td>", buf);
-}
-
-static const char *grouped(double v, char *buf) {
-    return fl_text_grouped(v, FL_THIN_SPACE, buf);
-}
 
 static const char *plain(double v, char *buf) {
     snprintf(buf, 32, "%.4g", v);
@@ -22,7 +10,7 @@ static const char *plain(double v, char *buf) {
 }
 
 static const char *rate(double v, char *buf) {
-    return v < 100 ? plain(v, buf) : grouped(v, buf);
+    return v < 100 ? plain(v, buf) : fl_text_thousands(v, buf);
 }
 
 static const char *three_digits(double v, char *buf) {
@@ -47,8 +35,8 @@ typedef struct column {
 } column;
 
 static const column speed[] = {
-    {"Ranks", FL_STUDY_np, grouped},
-    {"Runs", FL_STUDY_runs, grouped},
+    {"Ranks", FL_STUDY_np, fl_text_thousands},
+    {"Runs", FL_STUDY_runs, fl_text_thousands},
     {"Median step", FL_STUDY_step_seconds, fl_human_seconds},
     {"p10", FL_STUDY_step_seconds_p10, fl_human_seconds},
     {"p90", FL_STUDY_step_seconds_p90, fl_human_seconds},
@@ -57,7 +45,7 @@ static const column speed[] = {
     {"Samples/s", FL_STUDY_samples_per_second, rate},
 };
 static const column scaling[] = {
-    {"Ranks", FL_STUDY_np, grouped},
+    {"Ranks", FL_STUDY_np, fl_text_thousands},
     {"Speed-up", FL_STUDY_speedup, two_digits},
     {"Efficiency", FL_STUDY_efficiency, fl_text_percent},
     {"Exposed", FL_STUDY_exposed_share, fl_text_percent},
@@ -65,23 +53,23 @@ static const column scaling[] = {
     {"Accuracy", FL_STUDY_accuracy, three_digits},
 };
 static const column kept[] = {
-    {"Ranks", FL_STUDY_np, grouped},
+    {"Ranks", FL_STUDY_np, fl_text_thousands},
     {"Median step", FL_STUDY_cached_step_seconds, fl_human_seconds},
     {"Predicted", FL_STUDY_predicted_cached_step_seconds, fl_human_seconds},
     {"off by", FL_STUDY_cached_prediction_error, off},
 };
 static const column bytes[] = {
-    {"Ranks", FL_STUDY_np, grouped},
-    {"Batch", FL_STUDY_batch_size, grouped},
-    {"Learning", FL_STUDY_trainable, grouped},
-    {"Payload, planned", FL_STUDY_predicted_payload_bytes, grouped},
-    {"measured", FL_STUDY_payload_bytes, grouped},
+    {"Ranks", FL_STUDY_np, fl_text_thousands},
+    {"Batch", FL_STUDY_batch_size, fl_text_thousands},
+    {"Learning", FL_STUDY_trainable, fl_text_thousands},
+    {"Payload, planned", FL_STUDY_predicted_payload_bytes, fl_text_thousands},
+    {"measured", FL_STUDY_payload_bytes, fl_text_thousands},
     {"of unfrozen", FL_STUDY_payload_ratio, fl_text_percent},
-    {"Wire, planned", FL_STUDY_predicted_wire_bytes, grouped},
-    {"measured", FL_STUDY_wire_bytes, grouped},
+    {"Wire, planned", FL_STUDY_predicted_wire_bytes, fl_text_thousands},
+    {"measured", FL_STUDY_wire_bytes, fl_text_thousands},
 };
 static const column memory[] = {
-    {"Ranks", FL_STUDY_np, grouped},
+    {"Ranks", FL_STUDY_np, fl_text_thousands},
     {"Node, planned", FL_STUDY_predicted_node_memory_bytes, fl_human_bytes},
     {"measured", FL_STUDY_node_memory_bytes, fl_human_bytes},
     {"of unfrozen", FL_STUDY_memory_ratio, fl_text_percent},
@@ -103,7 +91,7 @@ static void put_row(fl_text *out, const fl_study_page *page, const fl_study_runs
     fl_text_add(out, "</th>");
     for (int k = 0; k < n; k++)
         if (!is_empty(points, columns[k].figure))
-            cell(out, r->value[columns[k].figure], columns[k].text);
+            fl_page_cell(out, r->value[columns[k].figure], columns[k].text);
     fl_text_add(out, "</tr>\n");
 }
 
@@ -152,11 +140,6 @@ static void put_header(fl_text *out, const fl_study_page *page) {
     fl_text_add(out, "</header>\n");
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* How far the cost model was off, in size: of all points, steps on kept features among them. */
 static void put_prediction(fl_text *out, const fl_study_runs *points) {
     static const fl_study_figure errors[] = {FL_STUDY_prediction_error,
@@ -168,13 +151,12 @@ static void put_prediction(fl_text *out, const fl_study_runs *points) {
         for (size_t k = 0; k < FL_COUNT(errors); k++)
             if (isfinite(points->run[i].value[errors[k]]))
                 v[n++] = fabs(points->run[i].value[errors[k]]);
-    qsort(v, (size_t)n, sizeof *v, ascending);
     if (n)
         fl_text_add(out,
                     "<p>The steps that were foretold, from layers and network measured apart, are "
                     "off by %s at the median and by %s at worst.</p>\n",
-                    fl_text_percent(n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2, middle),
-                    fl_text_percent(v[n - 1], worst));
+                    fl_text_percent(fl_quantile(n, v, sizeof *v, 0.5), middle),
+                    fl_text_percent(fl_quantile(n, v, sizeof *v, 1), worst));
     fl_free(v);
 }
 

@@ -1,6 +1,5 @@
 /* study_points.c: the points of a study from its runs; study.csv and the gnuplot figure. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "columns.h"
@@ -30,24 +29,13 @@ static bool is_good(const fl_study_run *r) {
     return r->value[FL_STUDY_exit_code] == 0;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n) {
-    if (!n) return NAN;
-    qsort(v, (size_t)n, sizeof *v, ascending);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 static void take_medians(fl_study_run *p, const fl_study_runs *runs, const bool *mine) {
     double *v = fl_alloc((size_t)runs->n * sizeof *v);
     for (int f = 0; f < FL_STUDY_MEASURED; f++) {
         int n = 0;
         for (int i = 0; i < runs->n; i++)
             if (mine[i] && isfinite(runs->run[i].value[f])) v[n++] = runs->run[i].value[f];
-        p->value[f] = median(v, n);
+        p->value[f] = fl_quantile(n, v, sizeof *v, 0.5);
     }
     fl_free(v);
 }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,28 +61,12 @@ void fl_study_predict(const char *plan_json, fl_study_run *r) {
 
 /* ---- measured ---- */
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double quantile(int n, const double *sorted, double q) {
-    if (n == 0) return NAN;
-    double at = q * (n - 1);
-    int i = (int)at, next = i + 1 < n ? i + 1 : i;
-    return sorted[i] + (at - i) * (sorted[next] - sorted[i]);
-}
-
 void fl_study_quantiles(fl_study_run *r) {
-    double *sorted = fl_alloc((size_t)r->n_steps * sizeof *sorted);
-    if (r->n_steps) memcpy(sorted, r->step, (size_t)r->n_steps * sizeof *sorted);
-    qsort(sorted, (size_t)r->n_steps, sizeof *sorted, ascending);
-    r->value[FL_STUDY_step_seconds] = quantile(r->n_steps, sorted, 0.5);
-    r->value[FL_STUDY_step_seconds_p10] = quantile(r->n_steps, sorted, 0.1);
-    r->value[FL_STUDY_step_seconds_p90] = quantile(r->n_steps, sorted, 0.9);
+    r->value[FL_STUDY_step_seconds] = fl_quantile(r->n_steps, r->step, sizeof *r->step, 0.5);
+    r->value[FL_STUDY_step_seconds_p10] = fl_quantile(r->n_steps, r->step, sizeof *r->step, 0.1);
+    r->value[FL_STUDY_step_seconds_p90] = fl_quantile(r->n_steps, r->step, sizeof *r->step, 0.9);
     r->value[FL_STUDY_samples_per_second] =
         r->value[FL_STUDY_batch_size] / r->value[FL_STUDY_step_seconds];
-    fl_free(sorted);
 }
 
 /* A run that found all of them kept from the start knows no other steps. */
@@ -105,8 +88,7 @@ static void measure_steps(const fl_history *h, fl_study_run *r) {
         else
             r->step[r->n_steps++] = seconds;
     }
-    qsort(kept, (size_t)n_kept, sizeof *kept, ascending);
-    r->value[FL_STUDY_cached_step_seconds] = quantile(n_kept, kept, 0.5);
+    r->value[FL_STUDY_cached_step_seconds] = fl_quantile(n_kept, kept, sizeof *kept, 0.5);
     fl_free(kept);
     fl_study_quantiles(r);
 }

@@ -1,5 +1,4 @@
 /* study_simulated.c: what a study simulated: its tables, and a plot beside what was measured. */
-#include <math.h>
 #include <string.h>
 
 #include "page.h"
@@ -7,16 +6,6 @@
 #include "svg.h"
 
 enum { WIDTH = 520, HEIGHT = 280, LETTER = 8 };
-
-static void cell(fl_text *out, double v, const char *(*text)(double, char *)) {
-    char buf[40] = "–";
-    if (isfinite(v)) text(v, buf);
-    fl_text_add(out, "<td>%s</td>", buf);
-}
-
-static const char *grouped(double v, char *buf) {
-    return fl_text_grouped(v, FL_THIN_SPACE, buf);
-}
 
 static const char *factor(double v, char *buf) {
     snprintf(buf, 32, v < 100 ? "%.2f" : "%.0f", v);
@@ -28,15 +17,15 @@ static const struct {
     fl_study_figure figure;
     const char *(*text)(double, char *);
 } columns[] = {
-    {"Ranks", FL_STUDY_np, grouped},
-    {"Batch", FL_STUDY_batch_size, grouped},
+    {"Ranks", FL_STUDY_np, fl_text_thousands},
+    {"Batch", FL_STUDY_batch_size, fl_text_thousands},
     {"Step, simulated", FL_STUDY_step_seconds, fl_human_seconds},
-    {"Samples/s", FL_STUDY_samples_per_second, grouped},
+    {"Samples/s", FL_STUDY_samples_per_second, fl_text_thousands},
     {"Speed-up", FL_STUDY_speedup, factor},
     {"Efficiency", FL_STUDY_efficiency, fl_text_percent},
     {"Waiting", FL_STUDY_time_reduce_exposed, fl_human_seconds},
     {"of a step", FL_STUDY_exposed_share, fl_text_percent},
-    {"Sent by a rank", FL_STUDY_wire_bytes, grouped},
+    {"Sent by a rank", FL_STUDY_wire_bytes, fl_text_thousands},
 };
 
 static void put_rule(fl_text *out, const char *rule) {
@@ -53,7 +42,7 @@ static void put_all(fl_text *out, const fl_study_runs *simulated) {
         if (!(simulated->run[i].value[FL_STUDY_runs] > 0)) continue;
         put_rule(out, simulated->run[i].rule);
         for (size_t k = 0; k < FL_COUNT(columns); k++)
-            cell(out, simulated->run[i].value[columns[k].figure], columns[k].text);
+            fl_page_cell(out, simulated->run[i].value[columns[k].figure], columns[k].text);
         fl_text_add(out, "</tr>\n");
     }
     fl_page_table_end(out);
@@ -86,10 +75,10 @@ static void put_both(fl_text *out, const fl_study_runs *points, const fl_study_r
         if (!n++) fl_page_table(out, "Simulated against measured", (int)FL_COUNT(head), head);
         double a = p->value[FL_STUDY_step_seconds], b = r->value[FL_STUDY_step_seconds];
         put_rule(out, r->rule);
-        cell(out, r->value[FL_STUDY_np], grouped);
-        cell(out, a, fl_human_seconds);
-        cell(out, b, fl_human_seconds);
-        cell(out, b / a - 1, difference);
+        fl_page_cell(out, r->value[FL_STUDY_np], fl_text_thousands);
+        fl_page_cell(out, a, fl_human_seconds);
+        fl_page_cell(out, b, fl_human_seconds);
+        fl_page_cell(out, b / a - 1, difference);
         fl_text_add(out, "</tr>\n");
     }
     if (n) fl_page_table_end(out);

@@ -44,6 +44,10 @@ const char *fl_text_grouped(double n, const char *separator, char *buf) {
     return buf;
 }
 
+const char *fl_text_thousands(double n, char *buf) {
+    return fl_text_grouped(n, "\u202f", buf); /* which keeps what it parts on one line */
+}
+
 const char *fl_text_percent(double share, char *buf) {
     double percent = 100 * share;
     snprintf(buf, 32, percent < 1 ? "%.2g %%" : percent < 1000 ? "%.3g %%" : "%.0f %%", percent);

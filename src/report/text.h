@@ -14,11 +14,10 @@ void fl_clip_add(fl_clip *c, const char *format, ...) __attribute__((format(prin
 size_t fl_text_columns(const char *s);                /* on screen: UTF-8 characters */
 size_t fl_text_prefix(const char *s, size_t columns); /* bytes of the part that fits */
 
-#define FL_THIN_SPACE "\u202f" /* keeps what it parts on one line */
-
 /* A whole number in groups of three, "1 030", into buf (≥ 40 bytes), which is returned; "–" for
  * NaN. */
 const char *fl_text_grouped(double n, const char *separator, char *buf);
+const char *fl_text_thousands(double n, char *buf); /* with thin spaces */
 /* "0.046 %", "12.5 %" of a share from 0 to 1, into buf (≥ 32 bytes). */
 const char *fl_text_percent(double share, char *buf);
 /* Bytes in powers of 1024, as Keras writes them: "34.66 KB", into buf (≥ 32 bytes). */

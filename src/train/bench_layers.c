@@ -1,6 +1,5 @@
 /* What each layer takes, frozen and learning: from these any freeze rule's step can be put together
  * (cost.h). */
-#include <stdlib.h>
 #include <string.h>
 
 #include "frostline/rng.h"
@@ -76,29 +75,14 @@ static fl_status time_inference(fl_comm *c, const fl_experiment *x, int rows, in
 
 /* ---- both ---- */
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Of v[0], v[stride], … */
-static double median(int n, const double *v, size_t stride) {
-    double *sorted = fl_alloc((size_t)n * sizeof *sorted);
-    for (int i = 0; i < n; i++) sorted[i] = v[(size_t)i * stride];
-    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
-    double middle = (sorted[n / 2] + sorted[(n - 1) / 2]) / 2;
-    fl_free(sorted);
-    return middle;
-}
-
 static void keep_medians(int layers, int steps, const fl_layer_seconds *fixed,
                          const fl_layer_seconds *live, fl_layer_seconds *out) {
-    size_t stride = (size_t)layers * sizeof *live / sizeof(double);
+    size_t stride = (size_t)layers * sizeof *live;
     for (int l = 0; l < layers; l++)
         out[l] = (fl_layer_seconds){
-            .fixed = median(steps, &fixed[l].fixed, stride),
-            .forward = median(steps, &live[l].forward, stride),
-            .backward = median(steps, &live[l].backward, stride),
+            .fixed = fl_quantile(steps, &fixed[l].fixed, stride, 0.5),
+            .forward = fl_quantile(steps, &live[l].forward, stride, 0.5),
+            .backward = fl_quantile(steps, &live[l].backward, stride, 0.5),
         };
 }
 

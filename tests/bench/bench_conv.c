@@ -39,14 +39,8 @@ static double seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n) {
-    qsort(v, n, sizeof *v, ascending);
-    return v[n / 2];
+static double median(const double *v, int n) {
+    return fl_quantile(n, v, sizeof *v, 0.5);
 }
 
 static float *filled(size_t n) {

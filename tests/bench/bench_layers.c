@@ -30,11 +30,6 @@ static double seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static float *filled(size_t n) {
     float *v = fl_alloc_pages((n + 1) * sizeof *v);
     for (size_t i = 0; i < n; i++) v[i] = (float)(i * 2654435761u >> 8 & 1023) / 512 - 1;
@@ -137,8 +132,7 @@ static double measure(subject *s, bool back, int repeats) {
         }
         if (i >= 0) t[i] = seconds() - start;
     }
-    qsort(t, (size_t)repeats, sizeof *t, ascending);
-    double median = t[repeats / 2];
+    double median = fl_quantile(repeats, t, sizeof *t, 0.5);
     fl_free(t);
     return median;
 }
