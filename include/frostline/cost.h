@@ -3,10 +3,23 @@
  *
  *     step = data + forward + backward + max(static, what is left of the sums) + update + other
  *
- * where a bucket of b bytes takes  messages in a row · α + b / β  between nodes (Hockney 1994),
- * begins once its gradient is there and the bucket before has gone, and is left if backward ends
- * before it does (Li et al., "PyTorch Distributed", VLDB 2020). Seconds everywhere; nothing here is
- * collective. */
+ * Between N nodes a message of b bytes takes α + b/β (Hockney 1994). A node sends s bytes for a
+ * bucket, as the plan's traffic has it, in t messages one after the other: 2, there and back; 1 if
+ * the bucket is short; 2 log2 N where crews go by halves (fl_network_turns). By reducer:
+ *
+ *     blocking  after backward, one after the other: the sum of t α + s/β over the buckets
+ *     overlap   a bucket takes the wire for s/β once its gradient is there and the one before has
+ *               left it, and is there t α later; what backward's end leaves of that is to be
+ *               waited for (Li et al., "PyTorch Distributed", VLDB 2020), less the static part
+ *     sharded   as overlap, with t/2 and the gradients' part of s; after the update the weights'
+ *               part, all buckets at once: t/2 α + their s/β
+ *     tree      after backward, piece by piece of 2^20 floats: at each distance p/2, p/4 … 1
+ *               between ranks, p the power of two within their number, twice α and the halves that
+ *               the busiest node sends there; twice a whole piece for ranks beyond p
+ *
+ * To it come the sums within a node, as measured, and log2 N α for the control sums. Flights, a few
+ * of which are under way, are taken to fill the wire: that they do if they hold more than α β
+ * bytes. Seconds everywhere; nothing here is collective. */
 #ifndef FROSTLINE_COST_H
 #define FROSTLINE_COST_H
 
@@ -24,6 +37,8 @@ typedef struct fl_network {
  * `frostline bench network --json` printed. FL_ERR_INPUT says what is wrong with a file,
  * FL_ERR_CONFIG if it is none. */
 fl_status fl_network_open(const char *what, fl_network *out);
+/* Messages one after the other when one rank of each node sums so many floats. */
+double fl_network_turns(int nodes, size_t floats);
 
 /* Layers of one net as ranks on one machine ran them all at the same time. */
 typedef struct fl_speeds fl_speeds;
@@ -37,9 +52,10 @@ typedef struct fl_cost_conf {  /* where a step runs */
     int nodes;                 /* its ranks are spread evenly over them */
     const fl_network *network; /* NULL: one node */
     const fl_speeds *speeds;   /* of as many ranks at once as a machine has, if it can be */
-    double crowd;          /* times as many ranks as in the speeds, on as many cores; at least 1 */
-    double at_a_core;      /* ranks that take turns on one; at least 1 */
-    bool shards, overlaps; /* what the reducer does (reduce.h) */
+    double crowd;     /* times as many ranks as in the speeds, on as many cores; at least 1 */
+    double at_a_core; /* ranks that take turns on one; at least 1 */
+    bool shards, overlaps, by_rank; /* what the reducer does (reduce.h) */
+    bool coded;                     /* gradients travel in two bytes a number */
 } fl_cost_conf;
 
 /* Fills in p->cost; its traffic must have been worked out for these nodes. What the plan runs of a

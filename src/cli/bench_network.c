@@ -1,10 +1,9 @@
 /* frostline bench network: latency and rate between nodes, as sums of gradients meet them, and what
  * computing loses to them. */
-#include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/bench.h"
+#include "frostline/cost.h"
 
 typedef struct subject {
     fl_comm *c;
@@ -76,19 +75,12 @@ static double measure_slowdown(const subject *s, const product *p, double sum) {
     return median > 0 ? median : 0;
 }
 
-/* Messages one after the other in a short sum (comm/lane.c): few nodes send to each other at once.
- */
-static double turns(int nodes) {
-    bool halves = nodes > 8 && (nodes & (nodes - 1)) == 0;
-    return nodes <= 8 ? 1 : halves ? 2 * log2(nodes) : nodes - 1;
-}
-
 static void measure_all(subject *s, const product *p) {
     enum { SHORT = 16, MANY = 101 };
     int nodes = fl_comm_nodes(s->c), ranks = fl_comm_size(s->c);
     double few = median_of_sums(s, SHORT, MANY), many = median_of_sums(s, s->n, s->repeat);
     double bytes = sent(s, s->n);
-    s->latency = few / turns(nodes);
+    s->latency = few / fl_network_turns(nodes, SHORT);
     s->rate = bytes / (many - few);
     s->slowdown = measure_slowdown(s, p, many) / (bytes * nodes / ranks);
 }

@@ -256,6 +256,8 @@ void fl_site_foretell(const fl_site *s, const fl_experiment *x, fl_plan *p) {
                                                 ? 1
                                                 : (double)ranks / (double)s->cores,
                                .shards = reducer->shards,
-                               .overlaps = reducer->begin || reducer->choose},
+                               .overlaps = reducer->begin || reducer->choose,
+                               .by_rank = reducer->by_rank,
+                               .coded = x->reduce.allreduce_dtype != FL_WIRE_FLOAT32},
                p);
 }

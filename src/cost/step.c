@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cost/speeds.h"
+#include "cost/sums.h"
 
 static double fixed_of(const fl_rows_speed *at, int l) {
     return at->layer[l].fixed;
@@ -18,27 +19,29 @@ static double other_of(const fl_rows_speed *at, int l) {
     return at->other;
 }
 
-typedef struct sums { /* of a plan, on some machine */
+typedef struct subject { /* a plan, on some machine */
     const fl_cost_conf *conf;
     const fl_plan *p;
     double rows, times; /* of a micro-batch on a rank; micro-batches of a step */
-} sums;
+    fl_sums sums;
+} subject;
 
-static double seconds(const sums *s, double (*value)(const fl_rows_speed *at, int layer), int l) {
+static double seconds(const subject *s, double (*value)(const fl_rows_speed *at, int layer),
+                      int l) {
     return s->conf->crowd * fl_speeds_line(s->conf->speeds, s->rows, value, l);
 }
 
 /* ---- computing ---- */
 
 /* Of a layer's whole backward, what this plan runs. A layer without FLOPs runs it, or does not. */
-static double share_of(const sums *s, int l) {
+static double share_of(const subject *s, int l) {
     const fl_plan_layer *q = &s->p->layer[l];
     double all = s->conf->speeds->flops_dx[l] + s->conf->speeds->flops_dw[l];
     if (!q->need.input_gradient && !q->need.weight_gradient) return 0;
     return all > 0 ? fmin(1, (q->flops_dx + q->flops_dw) / all) : 1;
 }
 
-static void add_layers(const sums *s, fl_cost *c) {
+static void add_layers(const subject *s, fl_cost *c) {
     for (int l = 0; l < s->p->model->n_layers; l++) {
         bool is_static = s->p->layer[l].is_static;
         if (is_static) c->fixed += s->times * seconds(s, fixed_of, l);
@@ -48,7 +51,7 @@ static void add_layers(const sums *s, fl_cost *c) {
 
 /* From the top down; a bucket is ready when the last micro-batch is done with the layer that it
  * waits for. */
-static void add_backward(const sums *s, fl_cost *c) {
+static void add_backward(const subject *s, fl_cost *c) {
     const fl_plan *p = s->p;
     int bucket = 0;
     c->ready = fl_alloc((size_t)p->n_buckets * sizeof *c->ready);
@@ -64,69 +67,58 @@ static void add_backward(const sums *s, fl_cost *c) {
 
 /* ---- communicating ---- */
 
-static double ranks_of_node(const sums *s) {
+static double ranks_of_node(const subject *s) {
     return ceil((double)s->p->conf.np / s->conf->nodes);
 }
 
-/* Messages one after the other in a sum of few floats: comm/lane.c. */
-static double turns(int nodes) {
-    bool halves = nodes > 8 && (nodes & (nodes - 1)) == 0;
-    return nodes <= 8 ? 2 : halves ? 2 * log2(nodes) : 2 * (nodes - 1);
-}
-
-static double crossing(const sums *s, int bucket) {
-    const fl_network *net = s->conf->network;
-    if (s->conf->nodes == 1) return 0;
-    double sent = s->p->traffic.bucket[bucket].sent / s->conf->nodes;
-    return turns(s->conf->nodes) * net->latency + sent / net->bytes_per_second;
-}
-
-/* What the ranks of a node add among themselves: in proportion to what was measured. */
-static double within_node(const sums *s) {
+/* What the ranks of a node add among themselves: in proportion to what was measured. Cores do that,
+ * so nothing hides it. */
+static double within_node(const subject *s) {
     const fl_speeds *v = s->conf->speeds;
     if (ranks_of_node(s) < 2 || v->nodes > 1 || v->bytes <= 0) return 0;
     return s->conf->crowd * v->at[0].sum * (double)fl_plan_payload_bytes(s->p) / v->bytes;
 }
 
-/* When the last bucket has crossed, since backward began, if each sets out once it is ready. */
-static double crossed(const sums *s, const fl_cost *c) {
-    double free = 0;
-    for (int i = 0; i < s->p->n_buckets; i++) free = fmax(free, c->ready[i]) + crossing(s, i);
-    return free;
-}
-
-static double all_crossings(const sums *s) {
-    double sum = 0;
-    for (int i = 0; i < s->p->n_buckets; i++) sum += crossing(s, i);
-    return sum;
+/* Those of a few numbers over all ranks by recursive doubling, to which what exceeds a power of two
+ * is added before, and told after. */
+static double control_sums(const subject *s) {
+    int nodes = s->conf->nodes;
+    bool exceeds = (nodes & (nodes - 1)) != 0;
+    return nodes == 1 ? 0 : (floor(log2(nodes)) + 2 * exceeds) * s->conf->network->latency;
 }
 
 /* A core that computes also moves bytes: it takes so much longer for both. */
-static void slow_down(const sums *s, fl_cost *c) {
-    if (s->conf->nodes == 1 || !s->conf->overlaps) return;
-    double sent = s->p->traffic.all.sent / s->p->conf.np,
-           lost = s->conf->crowd * sent * s->conf->network->slowdown, work = c->backward + c->fixed;
-    if (work <= 0) return;
-    for (int i = 0; i < s->p->n_buckets; i++) c->ready[i] *= 1 + lost / work;
-    c->backward *= 1 + lost / work;
-    c->fixed *= 1 + lost / work;
+static void slow_down(const subject *s, fl_cost *c) {
+    double seconds = 0, work = c->backward + c->fixed;
+    for (int i = 0; i < s->sums.n; i++) seconds += s->sums.sum[i].wire;
+    if (!s->sums.early || work <= 0) return;
+    const fl_network *net = s->conf->network;
+    double sent = seconds * net->bytes_per_second * s->conf->nodes / s->p->conf.np,
+           slower = 1 + s->conf->crowd * sent * net->slowdown / work;
+    for (int i = 0; i < s->p->n_buckets; i++) c->ready[i] *= slower;
+    c->backward *= slower;
+    c->fixed *= slower;
 }
 
-/* Of so many seconds of sums, what `cover` seconds of computing do not hide. A rank that has its
- * core for every nth moment alone pushes its sums on in those, and so hides an nth. */
-static double uncovered(const sums *s, double seconds, double cover) {
-    if (!s->conf->overlaps) return seconds;
-    double hidden = fmin(seconds, cover) / s->conf->at_a_core;
-    return seconds - hidden;
+/* Of all gradients, were nothing computed. */
+static double alone(const fl_sums *m) {
+    return m->early ? fl_sums_last(m->n, m->sum, NULL) : fl_sums_in_turn(m->n, m->sum);
 }
 
-static double control_sums(const sums *s) {
-    return s->conf->nodes == 1 ? 0 : 2 * ceil(log2(s->conf->nodes)) * s->conf->network->latency;
+/* Of the sums of gradients what `ahead` seconds of computing after backward leave to wait for. A
+ * rank that has its core for every nth moment alone pushes its sums on in those, and so hides an
+ * nth. */
+static double uncovered(const subject *s, const fl_cost *c, double ahead) {
+    const fl_sums *m = &s->sums;
+    double all = alone(m);
+    if (!m->early) return all;
+    double left = fmax(0, fl_sums_last(m->n, m->sum, c->ready) - c->backward);
+    return all - (all - fmax(0, left - ahead)) / s->conf->at_a_core;
 }
 
 /* ---- together ---- */
 
-static double update_of(const sums *s) {
+static double update_of(const subject *s) {
     const fl_speeds *v = s->conf->speeds;
     double ranks = s->conf->shards ? s->p->conf.np : ranks_of_node(s);
     double measured = v->floats / ((double)v->ranks / v->nodes); /* floats of a rank */
@@ -135,30 +127,28 @@ static double update_of(const sums *s) {
 }
 
 /* Rows are read by a thread of their own, and the cores are those of the threads that compute. */
-static double data_of(const sums *s) {
+static double data_of(const subject *s) {
     return s->conf->crowd * s->times * s->rows * s->conf->speeds->data / s->conf->speeds->threads;
 }
 
-/* A sharding reducer keeps half of what crosses, the weights, for after the update. */
-static void add_up(const sums *s, fl_cost *c) {
-    double share = s->conf->shards ? 0.5 : 1, all = all_crossings(s), within = within_node(s),
-           before = share * all, beside = fmax(0, all - (crossed(s, c) - c->backward)) * share,
-           after = (1 - share) * all + within + control_sums(s);
-    bool ahead = s->conf->overlaps && s->conf->nodes > 1;
-    c->ahead = ahead ? c->fixed : 0;
-    c->reduce = all + within;
-    c->reduce_exposed = uncovered(s, before, beside + c->ahead) + after;
+static void add_up(const subject *s, fl_cost *c) {
+    double within = within_node(s), weights = fl_sums_last(s->sums.n, s->sums.weights, NULL),
+           after = weights + within + control_sums(s);
+    c->ahead = s->sums.early ? c->fixed : 0;
+    c->reduce = alone(&s->sums) + weights + within;
+    c->reduce_exposed = uncovered(s, c, c->ahead) + after;
     double live = c->forward + c->backward + c->update + c->other;
-    c->cached_step = live + uncovered(s, before, beside) + after;
+    c->cached_step = live + uncovered(s, c, 0) + after;
     c->data = data_of(s);
     c->step = c->data + live + c->fixed + c->reduce_exposed;
 }
 
 void fl_cost_of(const fl_cost_conf *conf, fl_plan *p) {
-    sums s = {.conf = conf,
-              .p = p,
-              .times = (double)p->conf.accumulation,
-              .rows = (double)p->conf.batch_size / (double)p->conf.accumulation / p->conf.np};
+    subject s = {.conf = conf,
+                 .p = p,
+                 .times = (double)p->conf.accumulation,
+                 .rows = (double)p->conf.batch_size / (double)p->conf.accumulation / p->conf.np,
+                 .sums = fl_sums_of(conf, p)};
     fl_free(p->cost.ready);
     p->cost = (fl_cost){.known = true};
     if (conf->nodes > 1)
@@ -169,4 +159,5 @@ void fl_cost_of(const fl_cost_conf *conf, fl_plan *p) {
     p->cost.update = update_of(&s);
     slow_down(&s, &p->cost);
     add_up(&s, &p->cost);
+    fl_sums_close(&s.sums);
 }
