@@ -159,16 +159,22 @@ void fl_predictor_close(fl_predictor *p);
 
 /* ---- measuring ---- */
 
+/* Sets the threads that kernels use in this process, and whether their number may show in the bits;
+ * warns where ranks and threads outnumber cores. Collective. Training, evaluating and measuring a
+ * net do so themselves. */
+void fl_threads_choose(fl_comm *c, const fl_reduce_conf *conf);
+
 typedef struct fl_layer_seconds { /* of one step, the layers one after the other */
     double fixed, forward, backward;
 } fl_layer_seconds;
 
 typedef struct fl_bench_conf {
     int warmup, steps;
+    int sums;                /* of all gradients, by themselves; 0: not wanted */
     fl_layer_seconds *layer; /* (steps, layers): on this rank, to be filled in; NULL: not wanted */
 } fl_bench_conf;
 
-typedef struct fl_bench_sample { /* one step as rank 0 saw it, from barrier to barrier */
+typedef struct fl_bench_sample { /* one step as this rank saw it, from barrier to barrier */
     double seconds;
     fl_times time;
 } fl_bench_sample;
@@ -178,7 +184,7 @@ typedef struct fl_bench_result {
     fl_bench_sample *sample; /* (n) of them; caller frees */
     double loss;             /* of the last step */
     double sum_seconds;      /* of a sum of all gradients and a publication of all weights, when
-                                nothing else is done */
+                                nothing else is done: median on this rank; NAN without `sums` */
     double peak_rss_bytes;   /* of the rank with most */
     double pss_bytes;        /* of all ranks together, pages that they share counted once */
 } fl_bench_result;

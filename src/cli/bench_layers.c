@@ -24,28 +24,33 @@ static double median_of(const fl_bench_result *r, const double *first) {
     return fl_quantile(r->n, first, sizeof *r->sample, 0.5);
 }
 
-/* The mean over the ranks: those that wait for each other differ by noise. */
-static void share(const subject *s, fl_layer_seconds *layer, int n) {
-    int ranks = fl_comm_size(s->c);
-    fl_comm_sum_double(s->c, (double *)layer, (size_t)n * sizeof *layer / sizeof(double));
-    for (int l = 0; l < n; l++) {
-        layer[l].fixed /= ranks;
-        layer[l].forward /= ranks;
-        layer[l].backward /= ranks;
-    }
+/* The mean over the ranks, and so the same on all. Of each rank a step's parts add up to the step,
+ * for the quick wait for the slow in `other`: so do their means, but not those of the slowest. */
+static void share(const subject *s, void *seconds, size_t bytes) {
+    double *v = seconds;
+    size_t n = bytes / sizeof *v;
+    fl_comm_sum_double(s->c, v, n);
+    for (size_t i = 0; i < n; i++) v[i] /= fl_comm_size(s->c);
+}
+
+static fl_status measure_rows(subject *s, int i) {
+    size_t layers = (size_t)s->x->model->n_layers * sizeof *s->layer[i];
+    fl_bench_result *live = &s->live[i];
+    s->layer[i] = fl_alloc(layers);
+    FL_TRY(fl_bench_layers(s->c, s->x, s->rows[i], s->steps, s->layer[i], live));
+    share(s, s->layer[i], layers);
+    share(s, live->sample, (size_t)live->n * sizeof *live->sample);
+    share(s, &live->sum_seconds, sizeof live->sum_seconds);
+    return FL_OK;
 }
 
 static fl_status measure(subject *s) {
-    int n = s->x->model->n_layers;
     fl_experiment one = *s->x;
     one.train.batch_size = (int64_t)s->rows[0] * fl_comm_size(s->c);
     one.train.accumulation = 1;
-    for (int i = 0; i < s->n_rows; i++) {
-        s->layer[i] = fl_alloc((size_t)n * sizeof *s->layer[i]);
-        FL_TRY(fl_bench_layers(s->c, s->x, s->rows[i], s->steps, s->layer[i], &s->live[i]));
-        share(s, s->layer[i], n);
-    }
+    for (int i = 0; i < s->n_rows; i++) FL_TRY(measure_rows(s, i));
     s->data = fl_bench_data(s->c, s->x, s->rows[s->n_rows - 1]);
+    share(s, &s->data, sizeof s->data);
     return fl_experiment_plan(&one, 0, fl_comm_size(s->c), &s->plan);
 }
 

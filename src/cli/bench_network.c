@@ -137,6 +137,7 @@ fl_status fl_bench_network(fl_comm *c, int argc, char **argv) {
                          "'frostline bench network' measures between nodes, and here is but one; "
                          "start it with mpirun on ranks of several (--hostfile, srun)");
     FL_TRY(status);
+    fl_threads_choose(c, &(fl_reduce_conf){.reproducible = FL_REPRODUCIBLE_OFF});
     FL_TRY(fl_window_open(c, s.n, &s.w));
     status = measure(&s);
     if (status == FL_OK && fl_comm_rank(c) == 0) print(&s, json);

@@ -102,7 +102,7 @@ fl_status fl_bench_layers(fl_comm *c, const fl_experiment *x, int rows, int step
     one.train.accumulation = 1;
     one.reduce.reproducible = FL_REPRODUCIBLE_OFF;
     one.reduce.reducer = blocking_reducer();
-    fl_bench_conf conf = {.warmup = 1, .steps = steps, .layer = moving};
+    fl_bench_conf conf = {.warmup = 1, .steps = steps, .sums = steps, .layer = moving};
     *live = (fl_bench_result){0};
     fl_status status = time_inference(c, &one, rows, steps, fixed);
     if (status == FL_OK) status = fl_bench_step(c, &one, &conf, live);

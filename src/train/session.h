@@ -40,10 +40,6 @@ enum {
 
 enum { FL_PHASE_INFERENCE = -1 }; /* nothing trains: no gradients, no optimizer state */
 
-/* Sets the threads that kernels use in this process, and whether their number may show in the bits;
- * warns where ranks and threads outnumber cores. */
-void fl_threads_choose(fl_comm *c, const fl_reduce_conf *conf);
-
 /* The spans of a plan's buckets; caller frees. */
 fl_span *fl_phase_buckets(const fl_plan *p);
 
