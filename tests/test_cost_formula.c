@@ -322,17 +322,21 @@ static void control_sums_double(void **state) {
 static void networks(void **state) {
     (void)state;
     fl_network n;
-    assert_int_equal(fl_network_open("1gbti", &n), FL_ERR_CONFIG);
-    assert_int_equal(fl_network_open("25gbit", &n), FL_OK);
+    assert_int_equal(fl_network_open("1gbti", true, &n), FL_ERR_CONFIG);
+    assert_message("'1gbti'", "25gbit, measured, or a file");
+    assert_int_equal(fl_network_open("measured", false, &n), FL_ERR_CONFIG);
+    assert_message("'measured'", "25gbit, or a file");
+    assert_int_equal(fl_network_open("25gbit", false, &n), FL_OK);
     assert_true(n.bytes_per_second > 2.9e9 && n.bytes_per_second < 25e9 / 8 && n.slowdown == 0);
     const char text[] = "{\"nodes\": 3, \"latency_seconds\": 1e-5, \"bytes_per_second\": 1e8, "
                         "\"slowdown_seconds_per_byte\": 1e-9}";
-    assert_int_equal(fl_network_open(scratch_file("net", text, strlen(text)), &n), FL_OK);
+    assert_int_equal(fl_network_open(scratch_file("net", text, strlen(text)), false, &n), FL_OK);
     assert_true(n.nodes == 3 && n.latency == 1e-5 && n.bytes_per_second == 1e8);
     assert_true(n.slowdown == 1e-9);
     assert_string_equal(n.name, "net");
     const char lacks[] = "{\"latency_seconds\": 1e-5}";
-    assert_int_equal(fl_network_open(scratch_file("bad", lacks, strlen(lacks)), &n), FL_ERR_INPUT);
+    assert_int_equal(fl_network_open(scratch_file("bad", lacks, strlen(lacks)), false, &n),
+                     FL_ERR_INPUT);
     assert_message("bad", "bytes_per_second");
 }
 

@@ -35,8 +35,8 @@ typedef struct fl_network {
 
 /* "1gbit", "25gbit": nominal, with TCP's headers on Ethernet and no slow-down; else a file: what
  * `frostline bench network --json` printed. FL_ERR_INPUT says what is wrong with a file,
- * FL_ERR_CONFIG if it is none. */
-fl_status fl_network_open(const char *what, fl_network *out);
+ * FL_ERR_CONFIG if it is none, and what is; or_measured: the caller takes that word too. */
+fl_status fl_network_open(const char *what, bool or_measured, fl_network *out);
 /* Messages one after the other when one rank of each node sums so many floats. */
 double fl_network_turns(int nodes, size_t floats);
 

@@ -44,7 +44,7 @@ static fl_status simulate(const fl_arguments *a, const words *w) {
     if (!a->config)
         return fl_fail(FL_ERR_CONFIG, "'frostline simulate' wants a file with a step's times; "
                                       "'frostline study --simulate' makes them itself");
-    FL_TRY(fl_network_open(w->network ? w->network : "1gbit", &n));
+    FL_TRY(fl_network_open(w->network ? w->network : "1gbit", false, &n));
     FL_TRY(fl_script_read(a->config, &s));
     fl_status status = run(&s, &n, w->json);
     fl_script_close(&s);

@@ -162,7 +162,7 @@ static fl_status measure_between(fl_site *s, int np) {
     char *path = fl_format("%s/network-np%d.json", s->dir, np);
     if (!fl_exists(path)) fl_note("measuring the network between %d ranks (bench network)", np);
     fl_status status = measure(s, np, FL_COUNT(word), word, path);
-    if (status == FL_OK) status = fl_network_open(path, &s->network);
+    if (status == FL_OK) status = fl_network_open(path, false, &s->network);
     fl_free(path);
     return status;
 }
@@ -187,7 +187,7 @@ static fl_status open_network(fl_site *s, const fl_site_conf *c) {
                        "option '--network measured' wants '--hosts', between which to measure; or "
                        "give 1gbit, 25gbit, or a file of 'frostline bench network --json'");
     if (c->hosts && c->np[c->n_np - 1] > 1) FL_TRY(measure_network(s, c->np[c->n_np - 1]));
-    if (c->network && !measured) return fl_network_open(c->network, &s->network);
+    if (c->network && !measured) return fl_network_open(c->network, true, &s->network);
     if (!c->hosts && nodes_at(s, c->np[c->n_np - 1]) > 1)
         return fl_fail(FL_ERR_CONFIG,
                        "ranks on several nodes want '--network': 1gbit, 25gbit, or a file of "
@@ -208,6 +208,16 @@ static fl_status open_dir(fl_site *s, const fl_site_conf *c) {
     fl_free(s->dir);
     s->dir = NULL;
     return status;
+}
+
+uint64_t fl_site_hash(const char *hosts, uint64_t seed) {
+    char *text = NULL;
+    size_t len;
+    if (!hosts || fl_launch_is_virtual(hosts) || fl_file_read(hosts, &text, &len) != FL_OK)
+        return fl_hash(hosts ? hosts : "", hosts ? strlen(hosts) : 0, seed);
+    uint64_t hash = fl_hash(text, len, seed);
+    fl_free(text);
+    return hash;
 }
 
 static fl_status open_all(fl_site *s, const fl_site_conf *c, const fl_experiment *x) {

@@ -20,6 +20,10 @@ typedef struct fl_site_conf {
 
 typedef struct fl_site fl_site;
 
+/* Of the hosts: of what a host file says, so that another file of that name is another; else of the
+ * words as they are. */
+uint64_t fl_site_hash(const char *hosts, uint64_t seed);
+
 /* Measures the layers with as many ranks at once as a machine is to have, and the network if that
  * is asked for, in processes of their own. x: the experiment of the config. FL_ERR_CONFIG for words
  * that mean nothing; FL_ERR_IO if the launcher cannot be started; FL_ERR_STOPPED if interrupted. */

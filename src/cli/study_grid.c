@@ -149,10 +149,9 @@ static fl_status resolve(const fl_study_conf *c, int np, fl_study_point_conf *p)
     fl_config *config;
     fl_experiment *x;
     fl_plan *plan;
-    const char *where = c->hosts ? c->hosts : "";
     FL_TRY(open_config(c->config, p->n, (const char *const *)p->override, &config, &x));
     p->text = fl_config_text(config);
-    p->hash = fl_hash(where, strlen(where), fl_hash(p->text, strlen(p->text), 0));
+    p->hash = fl_site_hash(c->hosts, fl_hash(p->text, strlen(p->text), 0));
     fl_status status = fl_experiment_plan(x, 0, np, &plan);
     if (status == FL_OK) {
         if (c->site) fl_site_foretell(c->site, x, plan);

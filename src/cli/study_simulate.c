@@ -16,7 +16,7 @@ fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_
     FL_TRY(fl_study_ranks("simulate", ranks, &c->n_simulated, &c->simulated));
     if (network && strcmp(network, "measured") == 0) network = NULL; /* between the hosts */
     c->network_said = network != NULL;
-    FL_TRY(fl_network_open(network ? network : "1gbit", &c->network));
+    FL_TRY(fl_network_open(network ? network : "1gbit", true, &c->network));
     return fl_simulate_ready();
 }
 

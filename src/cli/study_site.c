@@ -7,13 +7,12 @@
 
 /* What is measured belongs to this config on these hosts; another grid finds it again. */
 fl_status fl_study_site(const fl_study_conf *c, const fl_experiment *x, fl_site **out) {
-    const char *hosts = c->hosts ? c->hosts : "";
     const char *threads = getenv("OMP_NUM_THREADS"), *isa = getenv("FROSTLINE_ISA");
     char *how = fl_format("%s %s %s", FROSTLINE_VERSION, threads ? threads : "", isa ? isa : "");
     uint64_t key = fl_hash(c->config_text, strlen(c->config_text), fl_hash(how, strlen(how), 0));
     fl_free(how);
-    char *dir = fl_format("%s/speeds-%016llx", c->dir,
-                          (unsigned long long)fl_hash(hosts, strlen(hosts), key));
+    char *dir =
+        fl_format("%s/speeds-%016llx", c->dir, (unsigned long long)fl_site_hash(c->hosts, key));
     fl_site_conf conf = {.hosts = c->hosts,
                          .config = c->config,
                          .n_overrides = c->n_overrides,

@@ -44,7 +44,7 @@ static fl_status read_file(const char *path, fl_network *out) {
     return status;
 }
 
-fl_status fl_network_open(const char *what, fl_network *out) {
+fl_status fl_network_open(const char *what, bool or_measured, fl_network *out) {
     *out = (fl_network){0};
     for (size_t i = 0; i < FL_COUNT(known); i++)
         if (strcmp(what, known[i].name) == 0) {
@@ -53,7 +53,7 @@ fl_status fl_network_open(const char *what, fl_network *out) {
         }
     if (fl_exists(what)) return read_file(what, out);
     return fl_fail(FL_ERR_CONFIG,
-                   "there is no network '%s'; give 1gbit, 25gbit, measured, or a file that "
+                   "there is no network '%s'; give 1gbit, 25gbit, %sor a file that "
                    "'frostline bench network --json' printed",
-                   what);
+                   what, or_measured ? "measured, " : "");
 }
