@@ -92,6 +92,14 @@ for point in 'blocking 3' 'overlap 4' 'overlap 16' 'sharded 2' 'sharded 16' 'tre
     holds "$point, simulated" "(${seconds:-0} / $(grep -o '"predicted_time": {[^}]*}' plan-way | grep -oE '"reduce": *[-0-9.e+]+' | grep -oE '[-0-9.e+]+$') - 1) ^ 2 < 0.03 ^ 2"
 done
 
+# ---- hosts: one file may stand for one node ----
+
+echo 'localhost slots=2' >one-node
+expect 0 '"nodes": 1,' 'all on one host' frostline plan net.yaml --np 2 --hosts one-node --json
+checks=$((checks + 1))
+grep -q '"network": null' out || fail 'a network within one node'
+expect 0 '"network": null' 'depths on one host' frostline plan net.yaml --np 1,2 --hosts one-node --what-if --json
+
 # ---- micro-batches: their rows are a half, and the sums wait for the second ----
 
 expect 0 '' 'two micro-batches' frostline plan net.yaml --np 2 --nodes 2 --network slow.json --json train.gradient_accumulation_steps=2
@@ -107,6 +115,8 @@ grep '^{' out >depths
 checks=$((checks + 1))
 [ "$(grep -oE '"freeze": "[^"]*"' depths | tr '\n' ' ')" = '"freeze": "nothing" "freeze": "until pool" "freeze": "until flat" "freeze": "until d1" ' ] ||
     fail 'other depths than there are'
+expect 0 '' 'the plan at no depth' frostline plan net.yaml --np 1 --json
+holds 'memory is that of the plan, its data too' "$(all depths memory_bytes_per_node | head -1) == $(number out memory_bytes_per_rank) + $(number out memory_bytes_per_node_shared) && $(number out data) > 0"
 mapfile -t step < <(all depths step_seconds | awk 'NR % 2') # with one rank
 mapfile -t payload < <(all depths payload_bytes)
 mapfile -t pays < <(all depths pays_up_to)

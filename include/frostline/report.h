@@ -152,13 +152,12 @@ typedef struct fl_what_if { /* every depth at which a net may be frozen */
     const char *const *rule; /* (depths), from nothing frozen on */
     fl_what_if_point *point; /* (depths, np) */
     int64_t batch_size;
-    bool weak;           /* that batch is a rank's */
     bool keeps;          /* features are kept */
     const char *network; /* or NULL */
 } fl_what_if;
 enum { FL_WHAT_IF_RANKS = 8 };
 const fl_what_if_point *fl_what_if_at(const fl_what_if *w, int depth, int np);
-/* The index of the most ranks that are at least 5 % faster, by samples, than the fewer before. */
+/* The index of the most ranks that are at least 5 % faster than the fewer before. */
 int fl_what_if_pays(const fl_what_if *w, int depth, bool cached);
 char *fl_what_if_text(const fl_what_if *w, int columns);
 char *fl_what_if_json(const fl_what_if *w);

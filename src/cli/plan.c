@@ -8,14 +8,19 @@
 #include "cli/launch.h"
 #include "cli/study.h"
 
-/* Without its data a plan is still worth seeing. */
-fl_status fl_cli_plan_features(const fl_cli *cli, int phase, fl_plan *p) {
+fl_data *fl_plan_data(const fl_cli *cli) {
     fl_data *d = NULL;
     const fl_experiment *x = cli->x;
     fl_status status =
         fl_data_open(&x->data, fl_config_section(cli->config, "data"), x->model->input,
                      (uint64_t)x->run.seed, FL_DATA_TRAIN | FL_DATA_VALIDATION, &d);
-    status = fl_experiment_features(NULL, x, status == FL_OK ? d : NULL, phase, p);
+    return status == FL_OK ? d : NULL;
+}
+
+/* Without its data a plan is still worth seeing. */
+fl_status fl_cli_plan_features(const fl_cli *cli, int phase, fl_plan *p) {
+    fl_data *d = fl_plan_data(cli);
+    fl_status status = fl_experiment_features(NULL, cli->x, d, phase, p);
     fl_data_close(d);
     return status;
 }

@@ -11,6 +11,8 @@ typedef struct fl_plan_wish {
     bool json, costs;
 } fl_plan_wish;
 
+/* The sets of the config; NULL if they cannot be read here. Close with fl_data_close. */
+fl_data *fl_plan_data(const fl_cli *cli);
 /* Measures what the cost model needs. */
 fl_status fl_plan_site(const fl_cli *cli, const fl_plan_wish *w, fl_site **out);
 /* Prints every depth at which the net may be frozen. */

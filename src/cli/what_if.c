@@ -46,10 +46,17 @@ static depths list(const fl_model *m) {
     return d;
 }
 
-static fl_what_if_point point_of(const fl_experiment *x, const fl_site *site, fl_plan *p) {
-    int np = p->conf.np, nodes = fl_site_nodes(site, np);
+typedef struct ground { /* on which all depths stand */
+    const fl_cli *cli;
+    fl_site *site;
+    size_t data_bytes; /* of a rank */
+} ground;
+
+static fl_what_if_point point_of(const ground *g, const fl_experiment *x, fl_plan *p) {
+    int np = p->conf.np, nodes = fl_site_nodes(g->site, np);
     size_t all = p->n_trainable + p->n_frozen + p->n_state;
-    fl_site_foretell(site, x, p);
+    p->memory.data = g->data_bytes;
+    fl_site_foretell(g->site, x, p);
     return (fl_what_if_point){
         .nodes = nodes,
         .frozen = 1 - (double)p->n_trainable / (double)all,
@@ -61,18 +68,18 @@ static fl_what_if_point point_of(const fl_experiment *x, const fl_site *site, fl
     };
 }
 
-static fl_status fill_points(const fl_experiment *x, const fl_site *site, int depth,
-                             fl_what_if *out) {
+static fl_status fill_points(const ground *g, const fl_experiment *x, int depth, fl_what_if *out) {
     for (int i = 0; i < out->n_np; i++) {
         fl_plan *p;
         FL_TRY(fl_experiment_plan(x, 0, out->np[i], &p));
-        out->point[depth * out->n_np + i] = point_of(x, site, p);
+        out->point[depth * out->n_np + i] = point_of(g, x, p);
         fl_plan_close(p);
     }
     return FL_OK;
 }
 
-static fl_status fill(const fl_cli *cli, const fl_site *site, const depths *d, fl_what_if *out) {
+static fl_status fill(const ground *g, const depths *d, fl_what_if *out) {
+    const fl_cli *cli = g->cli;
     int n = cli->args.n_overrides;
     const char **override = fl_alloc((size_t)(n + 1) * sizeof *override);
     fl_status status = FL_OK;
@@ -83,7 +90,7 @@ static fl_status fill(const fl_cli *cli, const fl_site *site, const depths *d, f
         override[n] = d->override[k];
         status = fl_config_open(cli->args.config, n + 1, override, &config);
         if (status == FL_OK) status = fl_experiment_open(config, &x);
-        if (status == FL_OK) status = fill_points(x, site, k, out);
+        if (status == FL_OK) status = fill_points(g, x, k, out);
         fl_experiment_close(x);
         fl_config_close(config);
     }
@@ -92,10 +99,13 @@ static fl_status fill(const fl_cli *cli, const fl_site *site, const depths *d, f
 }
 
 fl_status fl_plan_what_if(const fl_cli *cli, const fl_plan_wish *w) {
-    fl_site *site;
-    FL_TRY(fl_plan_site(cli, w, &site));
+    ground g = {.cli = cli};
+    FL_TRY(fl_plan_site(cli, w, &g.site));
+    fl_data *data = fl_plan_data(cli);
+    g.data_bytes = fl_data_bytes(data);
+    fl_data_close(data);
     depths d = list(cli->x->model);
-    const fl_network *network = fl_site_network(site);
+    const fl_network *network = fl_site_network(g.site);
     fl_what_if table = {.n_np = w->n_np,
                         .n_depths = d.n,
                         .np = w->np,
@@ -104,7 +114,7 @@ fl_status fl_plan_what_if(const fl_cli *cli, const fl_plan_wish *w) {
                         .keeps = cli->x->data.cache_features != FL_CACHE_OFF,
                         .network = network ? network->name : NULL};
     table.point = fl_alloc((size_t)(d.n * w->n_np) * sizeof *table.point);
-    fl_status status = fill(cli, site, &d, &table);
+    fl_status status = fill(&g, &d, &table);
     if (status == FL_OK) {
         char *text = w->json ? fl_what_if_json(&table) : fl_what_if_text(&table, fl_cli_columns());
         fputs(text, stdout);
@@ -112,6 +122,6 @@ fl_status fl_plan_what_if(const fl_cli *cli, const fl_plan_wish *w) {
     }
     fl_free(table.point);
     close_depths(&d);
-    fl_site_close(site);
+    fl_site_close(g.site);
     return status;
 }

@@ -65,8 +65,7 @@ int fl_what_if_pays(const fl_what_if *w, int depth, bool cached) {
     for (int i = 1; i < w->n_np; i++) {
         double now = seconds_of(fl_what_if_at(w, depth, i), cached),
                before = seconds_of(fl_what_if_at(w, depth, best), cached);
-        double rows = w->weak ? (double)w->np[i] / w->np[best] : 1; /* that a step does more */
-        if (now / rows < gain * before) best = i;
+        if (now < gain * before) best = i;
     }
     return best;
 }
@@ -127,12 +126,10 @@ char *fl_what_if_text(const fl_what_if *w, int columns) {
         add_table(w, true, columns, &out);
         add_verdict(w, true, &out);
     }
-    fl_text_add(
-        &out,
-        " global batch %lld%s; payload: reduced in a step; memory: of a node, at %d rank%s, "
-        "without kept features\n from what each layer took on this machine%s%s\n",
-        (long long)w->batch_size, w->weak ? " a rank" : "", w->np[w->n_np - 1],
-        w->np[w->n_np - 1] > 1 ? "s" : "", w->network ? "; network: " : "",
-        w->network ? w->network : "");
+    fl_text_add(&out,
+                " global batch %lld; payload: reduced in a step; memory: of a node, at %d rank%s, "
+                "without kept features\n from what each layer took on this machine%s%s\n",
+                (long long)w->batch_size, w->np[w->n_np - 1], w->np[w->n_np - 1] > 1 ? "s" : "",
+                w->network ? "; network: " : "", w->network ? w->network : "");
     return out.s;
 }
