@@ -19,6 +19,8 @@ typedef struct fl_bench { /* under what a measurement runs */
 /* The kernels in force, their threads, and the peak: the best of some products by OpenBLAS
  * and by these kernels. */
 fl_status fl_bench_begin(fl_bench *b);
+/* Collective. The same by all ranks at once, for they share what the machine has: the mean peak. */
+fl_status fl_bench_begin_all(fl_comm *c, fl_bench *b);
 /* The median of b->repeat runs in seconds, after one that is not counted. */
 double fl_bench_median(const fl_bench *b, void (*run)(const void *job), const void *job);
 

@@ -143,19 +143,6 @@ static void print_text(const fl_bench *b, const subject *s) {
 
 /* ---- the command ---- */
 
-/* The same config with nothing frozen. */
-static fl_status thaw(fl_comm *c, const fl_cli *cli, fl_config **config, fl_experiment **x) {
-    int n = cli->args.n_overrides;
-    const char **override = fl_alloc((size_t)(n + 1) * sizeof *override);
-    for (int i = 0; i < n; i++) override[i] = cli->args.override[i];
-    override[n] = "freeze={}";
-    *x = NULL;
-    fl_status status = fl_config_open(cli->args.config, n + 1, override, config);
-    if (status == FL_OK) status = fl_experiment_open(*config, x);
-    fl_free(override);
-    return fl_comm_agree(c, status);
-}
-
 /* "8" or "8,16", ascending. */
 static fl_status parse_rows(const char *text, subject *s) {
     char comma, end;
@@ -173,9 +160,8 @@ static fl_status parse_rows(const char *text, subject *s) {
 }
 
 static fl_status bench_all(subject *s, fl_bench *b) {
-    fl_comm_barrier(s->c);
     FL_TRY(measure(s));
-    FL_TRY(fl_comm_agree(s->c, fl_bench_begin(b)));
+    FL_TRY(fl_bench_begin_all(s->c, b));
     if (fl_comm_rank(s->c) == 0) (b->json ? print_json : print_text)(b, s);
     return FL_OK;
 }
@@ -195,7 +181,7 @@ fl_status fl_bench_layers_of(fl_comm *c, int argc, char **argv) {
     subject s = {.c = c, .cli = &cli, .steps = 5};
     fl_status status = fl_bench_number("steps", steps, &s.steps);
     if (status == FL_OK) status = parse_rows(rows, &s);
-    if (status == FL_OK) status = thaw(c, &cli, &config, &s.x);
+    if (status == FL_OK) status = fl_comm_agree(c, fl_cli_vary(&cli, "freeze={}", &config, &s.x));
     if (status == FL_OK) status = bench_all(&s, &b);
     for (int i = 0; i < MOST_ROWS; i++) fl_free(s.layer[i]), fl_free(s.live[i].sample);
     fl_plan_close(s.plan);

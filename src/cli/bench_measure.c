@@ -98,6 +98,14 @@ fl_status fl_bench_begin(fl_bench *b) {
     return FL_OK;
 }
 
+fl_status fl_bench_begin_all(fl_comm *c, fl_bench *b) {
+    fl_comm_barrier(c);
+    FL_TRY(fl_comm_agree(c, fl_bench_begin(b)));
+    fl_comm_sum_double(c, &b->peak, 1);
+    b->peak /= fl_comm_size(c);
+    return FL_OK;
+}
+
 fl_status fl_bench_number(const char *name, const char *text, int *value) {
     char *end = NULL;
     long n = text ? strtol(text, &end, 10) : *value;

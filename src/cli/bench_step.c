@@ -124,20 +124,11 @@ static void print_text(const fl_bench *b, const subject *s, const fl_bench_resul
 
 /* ---- the command ---- */
 
-/* All ranks at once, for they share what the machine has. */
-static fl_status begin_all(fl_comm *c, fl_bench *b) {
-    fl_comm_barrier(c);
-    FL_TRY(fl_comm_agree(c, fl_bench_begin(b)));
-    fl_comm_sum_double(c, &b->peak, 1);
-    b->peak /= fl_comm_size(c);
-    return FL_OK;
-}
-
 static fl_status bench_all(fl_comm *c, fl_bench *b, subject *s) {
     fl_bench_conf conf = {.warmup = s->warmup, .steps = s->steps};
     fl_bench_result r = {0};
     fl_status status = fl_bench_step(c, s->x, &conf, &r);
-    if (status == FL_OK) status = begin_all(c, b);
+    if (status == FL_OK) status = fl_bench_begin_all(c, b);
     if (status == FL_OK) status = fl_comm_agree(c, describe(s));
     if (status == FL_OK && fl_comm_rank(c) == 0) (b->json ? print_json : print_text)(b, s, &r);
     fl_free(s->algorithms);

@@ -57,6 +57,10 @@ typedef struct fl_cli {
 fl_status fl_cli_open(fl_comm *c, int argc, char **argv, const fl_option *options, int max_words,
                       fl_cli *out);
 void fl_cli_close(fl_cli *cli);
+/* The same once more with one override behind the user's. Close both; on failure neither is there.
+ */
+fl_status fl_cli_vary(const fl_cli *cli, const char *override, fl_config **config,
+                      fl_experiment **x);
 
 /* The command line as typed, joined; kept by main. */
 extern char *fl_cli_command_line;

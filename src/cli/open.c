@@ -42,6 +42,20 @@ void fl_cli_close(fl_cli *cli) {
     *cli = (fl_cli){0};
 }
 
+fl_status fl_cli_vary(const fl_cli *cli, const char *override, fl_config **config,
+                      fl_experiment **x) {
+    int n = cli->args.n_overrides;
+    const char **all = fl_alloc((size_t)(n + 1) * sizeof *all);
+    for (int i = 0; i < n; i++) all[i] = cli->args.override[i];
+    all[n] = override;
+    *x = NULL;
+    fl_status status = fl_config_open(cli->args.config, n + 1, all, config);
+    if (status == FL_OK) status = fl_experiment_open(*config, x);
+    if (status != FL_OK) fl_config_close(*config), *config = NULL;
+    fl_free(all);
+    return status;
+}
+
 static fl_status find_checkpoint(const fl_experiment *x, const fl_which *which, char **out) {
     char *runs = fl_path_join(x->run.output_dir, x->run.name), *folder = NULL;
     fl_status status =

@@ -79,22 +79,15 @@ static fl_status fill_points(const ground *g, const fl_experiment *x, int depth,
 }
 
 static fl_status fill(const ground *g, const depths *d, fl_what_if *out) {
-    const fl_cli *cli = g->cli;
-    int n = cli->args.n_overrides;
-    const char **override = fl_alloc((size_t)(n + 1) * sizeof *override);
     fl_status status = FL_OK;
-    for (int i = 0; i < n; i++) override[i] = cli->args.override[i];
     for (int k = 0; k < d->n && status == FL_OK; k++) {
-        fl_config *config = NULL;
-        fl_experiment *x = NULL;
-        override[n] = d->override[k];
-        status = fl_config_open(cli->args.config, n + 1, override, &config);
-        if (status == FL_OK) status = fl_experiment_open(config, &x);
-        if (status == FL_OK) status = fill_points(g, x, k, out);
+        fl_config *config;
+        fl_experiment *x;
+        FL_TRY(fl_cli_vary(g->cli, d->override[k], &config, &x));
+        status = fill_points(g, x, k, out);
         fl_experiment_close(x);
         fl_config_close(config);
     }
-    fl_free(override);
     return status;
 }
 
