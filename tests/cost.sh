@@ -120,8 +120,10 @@ holds 'memory is that of the plan, its data too' "$(all depths memory_bytes_per_
 mapfile -t step < <(all depths step_seconds | awk 'NR % 2') # with one rank
 mapfile -t payload < <(all depths payload_bytes)
 mapfile -t pays < <(all depths pays_up_to)
+mapfile -t both < <(all depths step_seconds | awk 'NR % 2 == 0') # with two, which send what learns
 for i in 1 2 3; do
     holds "payload falls, $i" "${payload[i]} < ${payload[i - 1]}"
+    holds "so does the step of two ranks, $i" "${both[i]} < ${both[i - 1]}"
 done
 holds 'the deepest is the cheapest' "${step[3]} < ${step[0]}"
 holds 'on a slow network more ranks do not pay' "${pays[0]} == 1"

@@ -46,7 +46,6 @@ typedef struct fl_speeds fl_speeds;
  * layer of `m`. */
 fl_status fl_speeds_open(const char *path, const fl_model *m, fl_speeds **out);
 void fl_speeds_close(fl_speeds *s); /* NULL is allowed */
-int fl_speeds_ranks(const fl_speeds *s);
 
 typedef struct fl_cost_conf {  /* where a step runs */
     int nodes;                 /* its ranks are spread evenly over them */

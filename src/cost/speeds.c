@@ -87,10 +87,6 @@ void fl_speeds_close(fl_speeds *s) {
     fl_free(s);
 }
 
-int fl_speeds_ranks(const fl_speeds *s) {
-    return s->ranks;
-}
-
 double fl_speeds_line(const fl_speeds *s, double rows,
                       double (*value)(const fl_rows_speed *at, int layer), int layer) {
     const fl_rows_speed *a = &s->at[0], *b = &s->at[s->n_rows - 1];
