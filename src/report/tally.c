@@ -12,7 +12,8 @@ static void set(const fl_column *c, const char *at, size_t len, fl_comm_row *row
     char text[40] = "", *end;
     if (len < sizeof text) memcpy(text, at, len);
     if (c->kind == FL_COLUMN_TEXT)
-        snprintf((char *)row + c->offset, sizeof row->bucket, "%s", text);
+        snprintf((char *)row + c->offset, sizeof row->bucket, "%.*s", (int)sizeof row->bucket - 1,
+                 text);
     else
         fl_column_set(c, row, *text ? strtod(text, &end) : NAN);
 }
