@@ -22,12 +22,12 @@ struct fl_comm {
     fl_traffic *count; /* where what is begun is counted */
 };
 
-/* This rank hands a message of so many bytes to MPI. */
-static inline void fl_comm_sends(fl_comm *c, int to, size_t bytes) {
+/* This rank hands so many bytes to MPI, in so many messages. */
+static inline void fl_comm_sends(fl_comm *c, int to, size_t bytes, size_t messages) {
     bool leaves = c->node_of[to] != c->node_of[c->rank];
     c->count->mpi_bytes += bytes;
     c->count->sent_bytes += leaves ? bytes : 0;
-    c->count->messages += leaves;
+    c->count->messages += leaves ? messages : 0;
 }
 
 /* MPI counts are ints, so long vectors go in pieces of so many elements. Far below INT_MAX, and far

@@ -2,6 +2,7 @@
 #include "comm/flight.h"
 
 #include "comm/half.h"
+#include "comm/payload.h"
 #include "comm/sum.h"
 
 /* ---- what goes where ---- */
@@ -36,24 +37,34 @@ static uint16_t *coded_out(const fl_lane *l, const fl_flight *f, int k) {
     return f->coded + (size_t)(l->ranks + k) * l->piece;
 }
 
-static void add_message(fl_traffic *t, size_t bytes) { /* all that a lane sends leaves the node */
+static void count(fl_traffic *t, size_t bytes, size_t messages) {
     t->mpi_bytes += bytes;
-    t->sent_bytes += bytes;
-    t->messages++;
+    t->sent_bytes += bytes; /* all that a lane sends leaves the node */
+    t->messages += messages;
+}
+
+static int tag_of(const fl_flight *f) {
+    return f->tag + (f->stage == FL_GATHERING);
 }
 
 void fl_flight_send(fl_lane *l, fl_flight *f, const float *v, const uint16_t *coded, size_t n,
                     int to) {
-    int tag = f->tag + (f->stage == FL_GATHERING);
-    add_message(f->job.count, n * (coded ? sizeof *coded : sizeof *v));
-    MPI_Isend(coded ? (const void *)coded : v, (int)n, coded ? MPI_UINT16_T : MPI_FLOAT, to, tag,
-              l->comm, &f->request[f->n_requests++]);
+    count(f->job.count, n * (coded ? sizeof *coded : sizeof *v), fl_messages_of(n));
+    for (size_t at = 0, part; at < n; at += part) {
+        part = fl_payload_message(n - at);
+        MPI_Isend(coded ? (const void *)(coded + at) : v + at, (int)part,
+                  coded ? MPI_UINT16_T : MPI_FLOAT, to, tag_of(f), l->comm,
+                  &f->request[f->n_requests++]);
+    }
 }
 
 void fl_flight_receive(fl_lane *l, fl_flight *f, float *v, uint16_t *coded, size_t n, int from) {
-    int tag = f->tag + (f->stage == FL_GATHERING);
-    MPI_Irecv(coded ? (void *)coded : v, (int)n, coded ? MPI_UINT16_T : MPI_FLOAT, from, tag,
-              l->comm, &f->request[f->n_requests++]);
+    for (size_t at = 0, part; at < n; at += part) {
+        part = fl_payload_message(n - at);
+        MPI_Irecv(coded ? (void *)(coded + at) : v + at, (int)part,
+                  coded ? MPI_UINT16_T : MPI_FLOAT, from, tag_of(f), l->comm,
+                  &f->request[f->n_requests++]);
+    }
 }
 
 /* ---- the stages of a flight ---- */

@@ -57,16 +57,28 @@ static fl_traffic sent(size_t floats, size_t width, uint64_t messages) {
     return (fl_traffic){.mpi_bytes = bytes, .sent_bytes = bytes, .messages = messages};
 }
 
-/* The `width` parts that begin at a multiple of it, with this one among them: what partners give
- * each other. A flight takes some of each, so there are as many as the longest part wants. */
-static fl_traffic block(const fl_seat *at, fl_span slice, int part, int width) {
-    size_t floats = 0, longest = 0;
-    for (int k = part / width * width, end = k + width; k < end; k++) {
-        size_t n = fl_part_of(slice, k, at->crew).len;
-        floats += n;
-        if (n > longest) longest = n;
+/* What a flight takes of so many parts, from the one numbered `from`, that it is `done` floats
+ * into. */
+static size_t taken(const fl_seat *at, fl_span slice, int from, int width, size_t done) {
+    size_t floats = 0, piece = fl_piece_of(at->crew);
+    for (int k = from; k < from + width; k++) {
+        size_t n = fl_part_of(slice, k, at->crew).len, left = n > done ? n - done : 0;
+        floats += left < piece ? left : piece;
     }
-    return sent(floats, sizeof(float), pieces(at, longest));
+    return floats;
+}
+
+/* The `width` parts that begin at a multiple of it, with this one among them: what partners give
+ * each other. */
+static fl_traffic block(const fl_seat *at, fl_span slice, int part, int width) {
+    fl_traffic t = {0};
+    size_t floats = 1;
+    for (size_t done = 0; floats; done += fl_piece_of(at->crew)) {
+        floats = taken(at, slice, part / width * width, width, done);
+        fl_traffic flight = sent(floats, sizeof(float), fl_messages_of(floats));
+        fl_traffic_add(&t, &flight, 1);
+    }
+    return t;
 }
 
 static fl_traffic by_halves(const fl_seat *at, fl_task task, fl_span slice) {
@@ -122,7 +134,7 @@ static void send_to(const fl_seat *at, int to, size_t floats, fl_traffic *t) {
     uint64_t bytes = floats * sizeof(float);
     t->mpi_bytes += bytes;
     t->sent_bytes += leaves ? bytes : 0;
-    t->messages += leaves;
+    t->messages += leaves ? fl_messages_of(floats) : 0;
 }
 
 static void add_piece(const fl_seat *at, size_t n, fl_traffic *t) {

@@ -72,9 +72,17 @@ uint64_t fl_lane_ended(const fl_lane *l) {
 
 /* ---- opening and closing ---- */
 
+/* Of one stage: both ways, with each other rank; or, of packed parts, with one. A coded flight of
+ * halved lanes is direct. */
+static size_t requests(const fl_lane *l) {
+    size_t n = (size_t)l->ranks, direct = 2 * n * fl_messages_of(l->piece);
+    size_t halved = l->halves ? 2 * fl_messages_of(n / 2 * l->piece) : 0;
+    return direct > halved ? direct : halved;
+}
+
 static void open_flight(const fl_lane *l, fl_flight *f) {
     size_t n = (size_t)l->ranks;
-    f->request = fl_alloc(2 * n * sizeof(MPI_Request));
+    f->request = fl_alloc(requests(l) * sizeof(MPI_Request));
     f->in = fl_payload_open(n * l->piece * sizeof(float));
     if (!l->halves) return;
     f->start = fl_alloc((n + 1) * sizeof *f->start);

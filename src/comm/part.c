@@ -21,6 +21,8 @@ fl_span fl_part_of(fl_span s, int k, int n) {
 }
 
 size_t fl_piece_of(int parts) {
-    size_t piece = (size_t)(fl_crew_halves(parts) ? HALVED_FLOATS : FLIGHT_FLOATS) / (size_t)parts;
+    bool halved = fl_crew_halves(parts);
+    size_t piece = (size_t)(halved ? HALVED_FLOATS : FLIGHT_FLOATS) / (size_t)parts;
+    if (!halved && piece > FL_LONGEST_MESSAGE) piece = FL_LONGEST_MESSAGE;
     return piece > FL_SHORT ? piece : FL_SHORT;
 }

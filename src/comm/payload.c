@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "comm/work.h"
+
 void *fl_payload_open(size_t bytes) {
     return fl_alloc(bytes);
 }
@@ -15,4 +17,8 @@ void fl_payload_add(float *restrict v, const float *restrict w, size_t n) {
 
 void fl_payload_copy(float *restrict to, const float *restrict from, size_t n) {
     memcpy(to, from, n * sizeof *to);
+}
+
+size_t fl_payload_message(size_t left) {
+    return left < FL_LONGEST_MESSAGE ? left : FL_LONGEST_MESSAGE;
 }

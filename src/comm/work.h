@@ -26,6 +26,14 @@ size_t fl_piece_of(int parts);
 bool fl_crew_halves(int ranks);
 /* Up to so many ranks exchange directly; a variable, for tests with few ranks lower it. */
 extern int fl_direct_crew;
+/* Floats of the longest message: what Open MPI sends over TCP at once (64 KiB, with a header).
+ * Before more it asks the receiver, whose answer then waits behind all that it is itself sending on
+ * that connection: the two directions take turns, and half of the wire is idle. */
+enum { FL_LONGEST_MESSAGE = 15 << 10 };
+/* How many messages n floats are. */
+static inline size_t fl_messages_of(size_t n) {
+    return (n + FL_LONGEST_MESSAGE - 1) / FL_LONGEST_MESSAGE;
+}
 /* So few floats of a sum go whole to everyone, where exchange is direct. */
 enum { FL_SHORT = 1024 };
 

@@ -28,7 +28,7 @@ static void report(const fl_actor *a, double seconds, const char *path) {
 
 static void act(const fl_script *s, MPI_Comm ranks, int alarm, const char *path) {
     fl_actor a;
-    fl_payload_prepare(fl_actor_room(s), s->memory_bytes_per_second);
+    fl_payload_prepare(fl_actor_room(s), s->memory_bytes_per_second, s->np);
     fl_actor_open(s, ranks, alarm, &a);
     MPI_Barrier(ranks);
     double start = MPI_Wtime();

@@ -7,15 +7,24 @@
 
 #include "comm/half.h"
 #include "comm/sum.h"
+#include "comm/work.h"
 #include "smpi_internal.h"
 
 /* The ranks share these variables, and what they set is the same. */
-static size_t room;
+static size_t room, longest_message;
 static double bytes_per_second;
 
-void fl_payload_prepare(size_t bytes, double speed) {
+/* SMPI's messages go both ways at once however long they are; of many ranks they are left whole,
+ * for each takes time to simulate. */
+void fl_payload_prepare(size_t bytes, double speed, int ranks) {
+    enum { MANY = 64 };
     room = bytes;
     bytes_per_second = speed;
+    longest_message = ranks <= MANY ? FL_LONGEST_MESSAGE : bytes;
+}
+
+size_t fl_payload_message(size_t left) {
+    return left < longest_message ? left : longest_message;
 }
 
 static void move(size_t bytes) {

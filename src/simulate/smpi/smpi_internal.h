@@ -9,8 +9,9 @@
 
 /* Lets simulated time pass. */
 void fl_rest(double seconds);
-/* How much room what travels wants at most in one piece, and what adding and copying take. */
-void fl_payload_prepare(size_t bytes, double bytes_per_second);
+/* How much room what travels wants at most in one piece, what adding and copying take, and between
+ * how many it travels. */
+void fl_payload_prepare(size_t bytes, double bytes_per_second, int ranks);
 
 typedef struct fl_actor {
     const fl_script *script;

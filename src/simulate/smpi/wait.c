@@ -50,6 +50,13 @@ int fl_smpi_testall(int n, MPI_Request *request, int *done, MPI_Status *status) 
     return MPI_SUCCESS;
 }
 
+static size_t under_way(const fl_lane *l) {
+    size_t n = 0;
+    for (uint64_t i = l->landed; i < l->started; i++)
+        n += (size_t)l->flight[i % (uint64_t)l->most].n_requests;
+    return n;
+}
+
 static int collect(const fl_lane *l, MPI_Request **where) {
     int n = 0;
     for (uint64_t i = l->landed; i < l->started; i++) {
@@ -62,7 +69,7 @@ static int collect(const fl_lane *l, MPI_Request **where) {
 
 /* Until one message of the lane has come or left, or the alarm, if there is one, rings. */
 static void wait_for_any(const fl_lane *l, MPI_Request *alarm) {
-    size_t most = l ? (size_t)l->most * 2 * (size_t)l->ranks : 0;
+    size_t most = l ? under_way(l) : 0;
     MPI_Request **where = fl_alloc((most + 1) * sizeof *where),
                 *copy = fl_alloc((most + 1) * sizeof *copy);
     int n = l ? collect(l, where) : 0, at = 0;
