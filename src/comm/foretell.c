@@ -35,20 +35,16 @@ bool fl_seat_is_whole(const fl_seat *at) {
 
 /* ---- through a lane ---- */
 
-static uint64_t pieces(const fl_seat *at, size_t n) {
+/* A message does not go on from one piece to the next. */
+static uint64_t messages_of_part(const fl_seat *at, size_t n) {
     size_t piece = fl_piece_of(at->crew);
-    return (n + piece - 1) / piece;
+    return n / piece * fl_messages_of(piece) + fl_messages_of(n % piece);
 }
 
-/* Of all parts of a slice together: all but the first and the last are alike. */
-static uint64_t pieces_of_all(const fl_seat *at, fl_span slice) {
-    int parts = 0;
+static uint64_t messages_of_all(const fl_seat *at, fl_span slice) {
     uint64_t n = 0;
-    for (int k = 0; k < at->crew; k++, parts++) {
-        fl_span part = fl_part_of(slice, k, at->crew);
-        if (part.len == 0) break;
-        n += pieces(at, part.len);
-    }
+    for (int k = 0; k < at->crew; k++)
+        n += messages_of_part(at, fl_part_of(slice, k, at->crew).len);
     return n;
 }
 
@@ -99,10 +95,10 @@ static fl_traffic through_lane(const fl_seat *at, fl_task task, fl_span slice) {
     if (task == FL_TASK_SUM && slice.len <= FL_SHORT && !coded)
         return sent(others * slice.len, width, others);
     size_t mine = fl_part_of(slice, at->station, at->crew).len;
-    uint64_t messages = pieces(at, mine);
+    uint64_t messages = messages_of_part(at, mine);
     fl_traffic t = {0}, gather = sent(others * mine, width, others * messages);
     if (task != FL_TASK_GATHER)
-        t = sent(slice.len - mine, width, pieces_of_all(at, slice) - messages);
+        t = sent(slice.len - mine, width, messages_of_all(at, slice) - messages);
     if (task != FL_TASK_SCATTER) fl_traffic_add(&t, &gather, 1);
     return t;
 }
