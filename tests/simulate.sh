@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # `frostline simulate`: what moves is what the formulas foretell, by every reducer; two ranks take the time of latency and bytes;
-# what computing covers is not waited for; many ranks are no matter; mistakes are named. Skipped where SimGrid is not.
+# what computing covers is not waited for; many ranks are no matter; mistakes are named before anything runs; ctrl-C leaves no process
+# and loses nothing. Skipped where SimGrid is not.
 . "$(dirname "$0")/run.inc.sh"
 
-step() { # FILE NP REDUCER FLOATS [KEY:VALUE …]: two buckets, or one if there is not enough for two
+step() { # FILE NP REDUCER FLOATS [KEY:VALUE …]: one bucket, ready after 10 ms of backward, which has as much if nothing is said
     local file=$1 np=$2 way=$3 n=$4 more=
     shift 4
+    case "$*" in *backward_seconds*) ;; *) more=',"backward_seconds":0.01' ;; esac
     for pair in "$@"; do more="$more,\"${pair%%:*}\":${pair#*:}"; done
     echo "{\"np\":$np,\"reducer\":\"$way\",\"steps\":2,\"buckets\":[{\"floats\":$n,\"ready_seconds\":0.01}]$more}" >"$file"
 }
@@ -27,20 +29,37 @@ near_to() { # WHAT GOT WANTED [TOLERANCE]
 
 # ---- bytes and messages are those of the formulas, and of the least there can be ----
 
-for way in blocking overlap tree sharded; do
-    for np in 1 2 3 8 16; do
-        step one.json $np $way 300007 backward_seconds:0.02
+moved_as_foretold() { # WHAT
+    near_to "$1: bytes" "$(value sent_bytes)" "$(value foretold_sent_bytes)" 0
+    near_to "$1: messages" "$(value messages)" "$(value foretold_messages)" 0
+}
+buckets() { # FILE NP REDUCER DTYPE: three, the last a short one
+    echo "{\"np\":$2,\"reducer\":\"$3\",\"allreduce_dtype\":\"$4\",\"backward_seconds\":0.02,\"buckets\":[
+        {\"floats\":300007,\"ready_seconds\":0.01},{\"floats\":65537,\"ready_seconds\":0.01},{\"floats\":7,\"ready_seconds\":0.02}]}" >"$1"
+}
+long=$((300007 + 65537)) short=7
+for np in 1 2 3 8 16 17 32; do
+    for way in blocking overlap tree sharded; do
+        buckets one.json $np $way float32
         simulate "$way, $np ranks" one.json
-        near_to "$way, $np ranks: bytes" "$(value sent_bytes)" "$(value foretold_sent_bytes)" 0
-        near_to "$way, $np ranks: messages" "$(value messages)" "$(value foretold_messages)" 0
-        # the tree's surplus ranks lend all they have
-        [ $way-$np = tree-3 ] || near_to "$way, $np ranks: least" "$(value sent_bytes)" $((2 * (np - 1) * 4 * 300007)) 0
+        moved_as_foretold "$way, $np ranks"
+        turns=2 # of a short sum, where each sends all to all: as many as there are others
+        case $way-$np in blocking-16 | blocking-32 | overlap-16 | overlap-32) ;; # by halves
+        blocking-* | overlap-*) turns=$np ;;
+        tree-3 | tree-17) continue ;; # its surplus ranks lend all they have
+        esac
+        near_to "$way, $np ranks: least" "$(value sent_bytes)" $(((np - 1) * 4 * (2 * long + turns * short))) 0
     done
 done
-step one.json 4 overlap 300007 allreduce_dtype:'"bfloat16"'
-simulate bfloat16 one.json
-near_to 'half the bytes' "$(value sent_bytes)" $((2 * 3 * 2 * 300007)) 0
-near_to 'bfloat16, messages' "$(value messages)" "$(value foretold_messages)" 0
+for np in 4 16; do
+    for way in blocking overlap tree sharded; do
+        buckets one.json $np $way bfloat16
+        simulate "bfloat16, $way, $np ranks" one.json
+        moved_as_foretold "bfloat16, $way, $np ranks"
+        case $way in tree) each=8 ;; sharded) each=6 ;; *) each=4 ;; esac # the tree, and weights, are float32
+        near_to "bytes of bfloat16, $way, $np ranks" "$(value sent_bytes)" $(((np - 1) * each * (long + short))) 0
+    done
+done
 
 # ---- two ranks: latency and bytes ----
 
@@ -105,8 +124,8 @@ YAML
 study() {
     expect 0 "$1" "$2" frostline study net.yaml --np 1,2 --freeze none,head --steps 4 --run-dir s --simulate 16,2 --gnuplot "${@:3}"
 }
-column() { # NAME ROW of study.csv
-    awk -F, -v name="$1" -v row="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i } NR == row + 1 { print $at }' s/study.csv
+column() { # NAME ROW of study.csv, in this folder or another
+    awk -F, -v name="$1" -v row="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i } NR == row + 1 { print $at }' "${3:-s}/study.csv"
 }
 study '16 simulated ranks on 1gbit' 'a study'
 near_to 'rows: measured and simulated' "$(wc -l <s/study.csv)" 9 0
@@ -128,12 +147,56 @@ study '4 of 4 runs stood in' 'once more'
 checks=$((checks + 1))
 cmp -s before s/study.jsonl || fail 'what was simulated is simulated again'
 study '16 simulated ranks on 25gbit' 'another network' --network 25gbit
+
+# ---- its bytes are the plan's, its gradients ready when the measured layers have them ----
+
+cat >two.yaml <<'YAML'
+name: two
+model:
+  input: [64]
+  layers:
+    - dense: {name: middle, units: 64, activation: relu}
+    - dense: {name: head, units: 3, activation: softmax}
+data: {format: synthetic, train: {rows: 24, classes: 3}}
+train: {batch_size: 8}
+distributed: {bucket_mb: 0.001}
+YAML
+reducers=(blocking overlap tree sharded)
+expect 0 '' 'every reducer' frostline study two.yaml --np 1 --steps 4 --run-dir w --simulate 3,16 \
+    --freeze "$(printf 'distributed.reducer=%s,' "${reducers[@]:0:3}")distributed.reducer=sharded"
+row=4 # behind the measured ones
+for way in "${reducers[@]}"; do
+    for np in 3 16; do
+        row=$((row + 1))
+        "$FROSTLINE" plan two.yaml --np $np --nodes $np --json distributed.reducer=$way >out 2>plan.err
+        near_to "$way, $np ranks: as planned" "$(awk "BEGIN { print $np * $(column wire_bytes $row w) }")" \
+            "$(tr ',' '\n' <out | sed -n 's/^ *"mpi_bytes": //p' | head -1)" 0
+    done
+done
+seconds() { tr '{' '\n' <"$1" | sed -n "s/.*\"$2\":\([^,}]*\).*/\1/p"; } # one a line
+mapfile -t layer < <(seconds w/speeds-*/layers-np1-8.json backward_seconds) # middle, head
+for script in w/simulated/*/script.json; do
+    mapfile -t ready < <(seconds "$script" ready_seconds)
+    near_to "$script: buckets" ${#ready[@]} 3 0 # the head; the middle's weights; its biases
+    near_to "$script: the head's share of backward" "${ready[0]}" \
+        "$(awk "BEGIN { print $(seconds "$script" backward_seconds) * ${layer[1]} / (${layer[0]} + ${layer[1]}) }")" 1e-4
+    near_to "$script: all of it" "${ready[1]}" "$(seconds "$script" backward_seconds)" 0
+    near_to "$script: both at once" "${ready[2]}" "${ready[1]}" 0
+done
+
+# ---- mistakes in a study, before anything runs ----
+
 expect 2 "'two' is no number of ranks" 'no number' frostline study net.yaml --simulate 1,two --run-dir wrong
 expect 2 "did you mean '--simulate'" 'mistyped' frostline study net.yaml --simulat 2 --run-dir wrong
 expect 2 'say on how many ranks' 'a network for nothing' frostline study net.yaml --network 1gbit --run-dir wrong
 expect 2 "no network '1gbti'" 'no network' frostline study net.yaml --simulate 2 --network 1gbti --run-dir wrong
 
-# ---- mistakes ----
+expect 2 "option '--simulate', 16 ranks, head: 'distributed.virtual_shards: 8' are fewer than 16 ranks" 'too many for the shards' \
+    frostline study net.yaml --freeze head --simulate 4,16 --run-dir wrong distributed.reproducible=ranks
+checks=$((checks + 1))
+[ ! -e wrong ] || fail 'a mistake leaves a folder'
+
+# ---- mistakes in a step ----
 
 wrong() { # CODE FRAGMENT option…
     expect "$1" "$2" "wrong: ${*:3}" frostline simulate "${@:3}"
@@ -147,11 +210,85 @@ wrong 3 'no JSON' bad.json
 wrong 3 'is no JSON' one.json --network bad.json
 echo '{"latency_seconds":0.1}' >bad.json
 wrong 3 "bytes_per_second" one.json --network bad.json
-wrong 3 "'np' is to be" bad.json
-step bad.json 2 ring 10
-wrong 3 "'reducer' is to be blocking|overlap|tree|sharded" bad.json
-step bad.json 2 overlap 10 ahead_seconds:2
-wrong 3 "'ahead_seconds'" bad.json
-step bad.json 2 overlap 0
-wrong 3 "'floats'" bad.json
+bad() { # FRAGMENT JSON
+    echo "$2" >bad.json
+    wrong 3 "bad.json: $1" bad.json
+}
+bad 'no step of training; give' '[1]'
+bad "key 'np' is missing; give a whole number from 1 to 1048576" '{"buckets":[]}'
+bad "key 'np' is 2.5; give a whole number" '{"np":2.5,"buckets":[]}'
+bad "key 'np' is true; give a whole number" '{"np":true,"buckets":[]}'
+bad "key 'steps' is 0; give a whole number" '{"np":2,"steps":0,"buckets":[]}'
+bad "key 'buckets' is missing; give a list" '{"np":2}'
+bad "unknown key 'bukets'; did you mean 'buckets'?" '{"np":2,"bukets":[]}'
+bad "unknown key 'backward_second'; did you mean 'backward_seconds'?" '{"np":2,"backward_second":1,"buckets":[]}'
+bad "unknown key 'buckets[1].ready'; did you mean 'ready_seconds'?" '{"np":2,"buckets":[{"floats":1},{"floats":1,"ready":1}]}'
+bad "key 'buckets[0].floats' is 1.5; give a whole number" '{"np":2,"buckets":[{"floats":1.5}]}'
+bad "key 'buckets[0].floats' is 0; give a whole number" '{"np":2,"buckets":[{"floats":0}]}'
+bad "key 'buckets[0].floats' is missing" '{"np":2,"buckets":[{}]}'
+bad "key 'buckets[0].floats' is missing" '{"np":2,"buckets":[7]}'
+bad "key 'buckets[0].ready_seconds' is 2; give no more than backward_seconds" '{"np":2,"backward_seconds":1,"buckets":[{"floats":1,"ready_seconds":2}]}'
+bad "key 'buckets[1].ready_seconds' is 0.5; give no less than that of the bucket before" \
+    '{"np":2,"backward_seconds":1,"buckets":[{"floats":1,"ready_seconds":0.6},{"floats":1,"ready_seconds":0.5}]}'
+bad "key 'update_seconds' is \"1\"; give a number from 0" '{"np":2,"update_seconds":"1","buckets":[]}'
+bad "key 'ahead_seconds' is 2; give no more than before_seconds" '{"np":2,"ahead_seconds":2,"buckets":[]}'
+bad "key 'memory_bytes_per_second' is 0; give a number above 0" '{"np":2,"memory_bytes_per_second":0,"buckets":[]}'
+bad "key 'reducer' is \"ring\"; give blocking|overlap|tree|sharded" '{"np":2,"reducer":"ring","buckets":[]}'
+echo '{"np":2,"np":4,"buckets":[]}' >bad.json
+wrong 3 'duplicate' bad.json
+cp net.json 'a"b.json'
+expect 0 '"network":"a\"b.json"' 'a name with a quote' frostline simulate one.json --network 'a"b.json' --json
+
+# ---- a simulator that is not there, fails, or has no end ----
+
+expect 2 "no 'smpirun' on the PATH" 'no smpirun' env PATH=/nowhere "$FROSTLINE" simulate one.json
+mkdir bin tmp
+fake() { # COMMAND…: as smpirun
+    printf '#!/bin/bash\n%s\n' "$*" >bin/smpirun
+    chmod +x bin/smpirun
+}
+faked=(env "PATH=$work/bin:$PATH" "TMPDIR=$work/tmp" "$FROSTLINE")
+fake 'echo no such platform >&2; exit 9'
+expect 1 'smpirun ended with exit code 9: no such platform; see ' 'a failure' "${faked[@]}" simulate one.json
+expect 0 '"step_seconds"' 'a parent that ignores its children' env --ignore-signal=CHLD "$FROSTLINE" simulate one.json --json
+rm -rf tmp/*
+
+# Its child does not end with it, and bears a name that is looked for.
+mkdir bin/$$
+cp "$(command -v sleep)" bin/$$/sleep
+fake "$work/bin/$$/sleep 600 & touch $work/begun; wait"
+left() { pgrep -f "^$work/bin/$$/sleep" >/dev/null; }
+interrupt() { # SIGNAL command…: once what is simulated has begun; its exit code
+    local signal=$1 pid
+    shift
+    rm -f begun
+    "${faked[@]}" "$@" >out 2>&1 &
+    pid=$!
+    for _ in $(seq 400); do [ -e begun ] && break || sleep 0.05; done
+    left || fail "$*: what is simulated has not begun"
+    kill "-$signal" "$pid"
+    wait "$pid"
+}
+gone() { # WHAT
+    checks=$((checks + 1))
+    for _ in $(seq 40); do left || return 0; sleep 0.05; done
+    fail "$1: a process is left"
+}
+for signal in INT TERM; do
+    interrupt $signal simulate one.json
+    near_to "exit code after SIG$signal" $? 75 0
+    gone "SIG$signal"
+    near_to 'files left' "$(find tmp -type f | wc -l)" 0 0
+done
+short=(study net.yaml --np 1,2 --freeze none,head --steps 4 --run-dir stopped --simulate 4,16)
+interrupt INT "${short[@]}"
+near_to 'exit code of a stopped study' $? 75 0
+gone 'a stopped study'
+checks=$((checks + 1))
+grep -q 'stopped after 4 of 8 runs and simulations; the same command goes on' out || fail 'it does not say where it was stopped'
+near_to 'what was measured' "$(wc -l <stopped/study.jsonl)" 4 0
+checks=$((checks + 1))
+[ -s stopped/report.html ] && [ -s stopped/study.csv ] || fail 'a stopped study leaves no report'
+expect 0 '4 of 4 runs stood in' 'the same command' frostline "${short[@]}"
+near_to 'and what was simulated' "$(wc -l <stopped/study.jsonl)" 8 0
 finish

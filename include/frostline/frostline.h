@@ -5,6 +5,7 @@
 /* clang-format off */
 #include "frostline/base.h"
 #include "frostline/log.h"
+#include "frostline/process.h"
 #include "frostline/trace.h"
 #include "frostline/arena.h"
 #include "frostline/rng.h"

@@ -32,8 +32,9 @@ typedef struct fl_script {
 
 /* {"np", "steps", "reducer", "allreduce_dtype", "before_seconds", "buckets": [{"floats",
  * "ready_seconds"}, …], "backward_seconds", "ahead_seconds", "update_seconds",
- * "memory_bytes_per_second"}; what is left out: 1 step, overlap, float32, 0 s, 10^10 B/s.
- * FL_ERR_INPUT names the key. Close on success alone. */
+ * "memory_bytes_per_second"}; what is left out: 1 step, overlap, float32, 0 s, 10^10 B/s. np,
+ * buckets and their floats must be there; nothing else may. FL_ERR_INPUT names the key and what it
+ * may be. Close on success alone. */
 fl_status fl_script_read(const char *path, fl_script *out);
 char *fl_script_json(const fl_script *s); /* what fl_script_read reads; caller frees */
 void fl_script_close(fl_script *s);
@@ -47,10 +48,10 @@ typedef struct fl_simulated { /* of a step: means */
     double foretold_sent_bytes, foretold_messages; /* and what the formulas say */
 } fl_simulated;
 
-/* FL_ERR_CONFIG, and how to get it, if this build or this machine cannot simulate. */
+/* FL_ERR_CONFIG, and how to get it, if this build cannot simulate or smpirun is not on the PATH. */
 fl_status fl_simulate_ready(void);
-/* Runs a script in processes of its own, with files in `dir`, which is there. FL_ERR_INTERNAL, and
- * SimGrid's words, if it fails. */
+/* Runs a script in processes of its own (process.h), with files in `dir`, which is there.
+ * FL_ERR_INTERNAL, and SimGrid's words, if it fails; FL_ERR_STOPPED if a signal ended it. */
 fl_status fl_simulate(const fl_script *s, const fl_network *n, const char *dir, fl_simulated *out);
 /* {"np", …} with the script's names and those above; caller frees. */
 char *fl_simulated_json(const fl_script *s, const fl_network *n, const fl_simulated *r);

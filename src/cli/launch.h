@@ -3,6 +3,7 @@
 #define FROSTLINE_CLI_LAUNCH_H
 
 #include "cli/cli.h"
+#include "frostline/process.h"
 
 bool fl_launch_is_virtual(const char *hosts); /* "virtual", "virtual:NAME" */
 /* FL_ERR_CONFIG unless it is that, a file, or NULL: this machine. */
@@ -16,16 +17,7 @@ typedef struct fl_launch {
     const char *out, *log; /* files that stdout and stderr go to; may be the same */
 } fl_launch;
 
-/* Runs it by mpirun, or the virtual cluster's script, and waits. *code: its exit code, 128 + n
- * after signal n. FL_ERR_IO if the launcher cannot be started. */
+/* Runs it by mpirun, or the virtual cluster's script, as fl_process_run does. */
 fl_status fl_launch_run(const fl_launch *l, int *code);
-
-/* From begin to end SIGINT, SIGTERM and SIGHUP are passed to what runs, as SIGTERM, and noted. */
-void fl_launch_signals_begin(void);
-void fl_launch_signals_end(void);
-bool fl_launch_interrupted(void);
-
-/* The error in a log that a run left, else its last line with a word in it; caller frees. */
-char *fl_launch_last_words(const char *log);
 
 #endif

@@ -113,9 +113,9 @@ fl_status fl_plan_site(const fl_cli *cli, const fl_plan_wish *w, fl_site **out) 
                          .override = (const char *const *)cli->args.override,
                          .n_np = w->n_np,
                          .np = w->np};
-    fl_launch_signals_begin();
+    fl_process_signals_begin();
     fl_status status = fl_site_open(&conf, cli->x, out);
-    fl_launch_signals_end();
+    fl_process_signals_end();
     return status;
 }
 

@@ -1,9 +1,11 @@
 /* frostline simulate: one training step on ranks that need not be there, from a file. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "cli/cli.h"
+#include "frostline/process.h"
 #include "frostline/simulate.h"
 
 typedef struct words {
@@ -20,21 +22,37 @@ static void print(const fl_script *s, const fl_network *n, const fl_simulated *r
            r->messages);
 }
 
-static fl_status run(const fl_script *s, const fl_network *n, bool json) {
-    char dir[] = "/tmp/frostline-simulate-XXXXXX";
-    fl_simulated r;
-    if (!mkdtemp(dir)) return fl_fail(FL_ERR_IO, "cannot make a folder in /tmp");
-    fl_status status = fl_simulate(s, n, dir, &r);
-    if (status != FL_OK) return status; /* the folder stays: the message names a file in it */
-    fl_remove_tree(dir);
-    if (json) {
-        char *text = fl_simulated_json(s, n, &r);
-        fputs(text, stdout);
-        fl_free(text);
-    } else {
-        print(s, n, &r);
+static void say(const fl_script *s, const fl_network *n, const fl_simulated *r, bool json) {
+    if (!json) {
+        print(s, n, r);
+        return;
     }
-    return FL_OK;
+    char *text = fl_simulated_json(s, n, r);
+    fputs(text, stdout);
+    fl_free(text);
+}
+
+static fl_status run_in(const char *dir, const fl_script *s, const fl_network *n, bool json) {
+    fl_simulated r;
+    fl_process_signals_begin();
+    fl_status status = fl_simulate(s, n, dir, &r);
+    fl_process_signals_end();
+    if (status == FL_OK) say(s, n, &r, json);
+    bool named = status != FL_OK && status != FL_ERR_STOPPED; /* the message names a file in it */
+    if (!named) fl_remove_tree(dir);
+    return status;
+}
+
+static fl_status run(const fl_script *s, const fl_network *n, bool json) {
+    const char *tmp = getenv("TMPDIR");
+    char *dir = fl_format("%s/frostline-simulate-XXXXXX", tmp ? tmp : "/tmp");
+    fl_status status = mkdtemp(dir) ? run_in(dir, s, n, json)
+                                    : fl_fail(FL_ERR_IO,
+                                              "cannot make a folder '%s': %s; set TMPDIR to one "
+                                              "with room",
+                                              dir, strerror(errno));
+    fl_free(dir);
+    return status;
 }
 
 static fl_status simulate(const fl_arguments *a, const words *w) {

@@ -65,9 +65,9 @@ static double rows_at(const fl_site_conf *c, const fl_experiment *x, int np) {
 static fl_status run(const fl_launch *l) {
     int code = 0;
     FL_TRY(fl_launch_run(l, &code));
-    if (fl_launch_interrupted()) return fl_fail(FL_ERR_STOPPED, "stopped while measuring");
+    if (fl_process_interrupted()) return fl_fail(FL_ERR_STOPPED, "stopped while measuring");
     if (code == 0) return FL_OK;
-    char *words = fl_launch_last_words(l->log);
+    char *words = fl_process_last_words(l->log);
     fl_status status = fl_fail(code <= FL_ERR_HANG ? (fl_status)code : FL_ERR_INTERNAL,
                                "'frostline %s %s' on %d rank%s, which the cost model needs: %s",
                                l->word[0], l->word[1], l->np, l->np > 1 ? "s" : "", words);

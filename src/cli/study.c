@@ -28,7 +28,7 @@ static const fl_study_run *find(const fl_study_runs *s, const char *key) {
 }
 
 static void note_failure(study *s, fl_study_run *r, int code, const char *log) {
-    r->message = code ? fl_launch_last_words(log) : fl_strdup(fl_message());
+    r->message = code ? fl_process_last_words(log) : fl_strdup(fl_message());
     r->value[FL_STUDY_exit_code] = code ? code : FL_ERR_INPUT;
     fl_warn("%.0f rank(s), %s: exit code %.0f: %s (%s)", r->value[FL_STUDY_np], r->rule,
             r->value[FL_STUDY_exit_code], r->message, log);
@@ -72,7 +72,7 @@ static fl_status run_into(study *s, const fl_study_point_conf *p, fl_study_run *
     char *checkpoints = fl_path_join(dir, "checkpoints");
     fl_status status = fl_remove_tree(dir);
     if (status == FL_OK) status = launch(&s->conf, p, (int)r->value[FL_STUDY_np], dir, log, &code);
-    if (status == FL_OK && !fl_launch_interrupted()) {
+    if (status == FL_OK && !fl_process_interrupted()) {
         r->value[FL_STUDY_exit_code] = code;
         if (code || fl_study_measure(dir, r) != FL_OK)
             note_failure(s, r, code, log);
@@ -93,7 +93,7 @@ static fl_status run_one(study *s, const fl_study_point_conf *p, const char *key
     char *dir = fl_path_join(s->conf.runs, key), *log = fl_format("%s.log", dir);
     fl_status status = fl_make_dirs(s->conf.runs);
     if (status == FL_OK) status = run_into(s, p, &r, dir, log);
-    if (status == FL_OK && !fl_launch_interrupted()) {
+    if (status == FL_OK && !fl_process_interrupted()) {
         fl_study_runs_add(&s->runs, r);
         s->made++;
     } else {
@@ -136,7 +136,7 @@ static fl_status check_all(const fl_study_conf *c) {
             FL_TRY(fl_study_point_open(c, c->rule[i], c->np[j], &p));
             fl_study_point_close(&p);
         }
-    return FL_OK;
+    return fl_study_check_simulated(c);
 }
 
 /* Repeats outermost: a slow hour of the machine then falls on all points alike. */
@@ -144,7 +144,7 @@ static fl_status run_all(study *s) {
     const fl_study_conf *c = &s->conf;
     for (int k = 1; k <= c->repeat; k++)
         for (int i = 0; i < c->n_rules; i++)
-            for (int j = 0; j < c->n_np && !fl_launch_interrupted(); j++)
+            for (int j = 0; j < c->n_np && !fl_process_interrupted(); j++)
                 FL_TRY(take_point(s, c->rule[i], c->np[j], k));
     return FL_OK;
 }
@@ -152,10 +152,12 @@ static fl_status run_all(study *s) {
 /* ---- the command ---- */
 
 static fl_status verdict(const study *s) {
-    if (fl_launch_interrupted())
+    const fl_study_conf *c = &s->conf;
+    if (fl_process_interrupted())
         return fl_fail(FL_ERR_STOPPED,
-                       "the study was stopped after %d of %d runs; the same command goes on",
-                       s->made + s->kept, s->conf.n_np * s->conf.n_rules * s->conf.repeat);
+                       "the study was stopped after %d of %d runs%s; the same command goes on",
+                       s->runs.n, (c->n_np * c->repeat + c->n_simulated) * c->n_rules,
+                       c->n_simulated ? " and simulations" : "");
     if (!s->failed) return FL_OK;
     bool ours = s->first_code <= FL_ERR_HANG;
     return fl_fail(ours ? (fl_status)s->first_code : FL_ERR_INTERNAL,
@@ -181,15 +183,15 @@ static fl_status run_grid(study *s, const fl_experiment *x) {
 }
 
 static fl_status study_all(study *s, const fl_experiment *x) {
-    char *warning = fl_study_cores_warning(&s->conf);
     FL_TRY(check_all(&s->conf));
     FL_TRY(fl_make_dirs(s->conf.dir));
     FL_TRY(fl_study_read(s->jsonl, &s->known));
+    char *warning = fl_study_cores_warning(&s->conf);
     if (warning) fl_warn("%s", warning);
     fl_free(warning);
-    fl_launch_signals_begin();
+    fl_process_signals_begin();
     fl_status status = run_grid(s, x);
-    fl_launch_signals_end();
+    fl_process_signals_end();
     FL_TRY(status);
     if (s->kept) printf("%d of %d runs stood in %s\n", s->kept, s->kept + s->made, s->jsonl);
     printf("study: %s/report.html\n", s->conf.dir);

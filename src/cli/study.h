@@ -35,12 +35,12 @@ void fl_study_conf_close(fl_study_conf *c);
 /* One point as a command: the overrides of `frostline train`. */
 typedef struct fl_study_point_conf {
     int n;
-    char **override; /* owned; the user's own come first */
-    char *text;      /* the resolved config; owned */
-    uint64_t hash;   /* of all that decides what is measured, but for the ranks */
-    char *plan;      /* its plan as JSON; owned */
-    fl_script
-        script; /* for a simulation, but for the seconds: ready are shares of backward; owned */
+    char **override;  /* owned; the user's own come first */
+    char *text;       /* the resolved config; owned */
+    uint64_t hash;    /* of all that decides what is measured, but for the ranks */
+    char *plan;       /* its plan as JSON; owned */
+    fl_script script; /* for a simulation, but for the seconds: ready are shares of backward, all 1
+                       * where layers' speeds are not known; owned */
 } fl_study_point_conf;
 
 /* Proves that a point can be run as far as config and plan go. FL_ERR_CONFIG names what is wrong.
@@ -68,7 +68,10 @@ fl_status fl_study_leave(const fl_study_conf *c, const fl_study_runs *runs);
 /* What --simulate and --network say (NULL: not); FL_ERR_CONFIG if this build cannot. */
 fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_conf *c);
 void fl_study_sketch(const fl_plan *p, const fl_reduce_conf *conf, fl_script *out);
-/* After the grid: adds to its runs those simulated, which `known` may have, and to the file. */
+/* Proves, as fl_study_point_open, that they can be; the message names the option. */
+fl_status fl_study_check_simulated(const fl_study_conf *c);
+/* After the grid: adds to its runs those simulated, which `known` may have, and to the file. Ends
+ * early, with FL_OK, if a signal has come. */
 fl_status fl_study_simulate_all(const fl_study_conf *c, fl_study_runs *known, const char *jsonl,
                                 fl_study_runs *runs);
 

@@ -82,14 +82,14 @@ static void add_to_grid(fl_study_conf *c, const fl_study_run *r) {
     c->n_np++;
 }
 
-static int by_name(const struct dirent *e) {
+static int not_hidden(const struct dirent *e) {
     return e->d_name[0] != '.';
 }
 
 fl_status fl_study_collect(fl_study_conf *c, fl_study_runs *out) {
     struct dirent **list;
     c->collected = true;
-    int n = scandir(c->runs, &list, by_name, alphasort);
+    int n = scandir(c->runs, &list, not_hidden, alphasort);
     fl_status status = FL_OK;
     for (int i = 0; i < n; i++) {
         char *dir = fl_path_join(c->runs, list[i]->d_name);

@@ -22,17 +22,6 @@ fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_
 
 /* ---- what a rank does ---- */
 
-/* Of backward's work what is done once the layer is passed. */
-static double share_behind(const fl_plan *p, int layer) {
-    double done = 0, all = 0;
-    for (int i = 0; i < p->model->n_layers; i++) {
-        double work = p->layer[i].flops_dx + p->layer[i].flops_dw;
-        all += work;
-        done += i >= layer ? work : 0;
-    }
-    return all > 0 ? done / all : 1;
-}
-
 static fl_way way_of(const fl_reduce_conf *conf) { /* auto measures first: as overlap */
     const char *name = fl_reducers_all()[conf->reducer]->name;
     return strcmp(name, "blocking") == 0  ? FL_WAY_BLOCKING
@@ -51,10 +40,24 @@ void fl_study_sketch(const fl_plan *p, const fl_reduce_conf *conf, fl_script *ou
                        .n_buckets = p->n_buckets,
                        .bucket = fl_alloc(n * sizeof(fl_span)),
                        .ready_seconds = fl_alloc(n * sizeof(double))};
+    const fl_cost *c = &p->cost;
     for (int i = 0; i < p->n_buckets; i++) {
         out->bucket[i] = p->bucket[i].span;
-        out->ready_seconds[i] = share_behind(p, p->bucket[i].ready);
+        out->ready_seconds[i] = c->known && c->backward > 0 ? c->ready[i] / c->backward : 1;
     }
+}
+
+/* Ranks do not change what lies in a bucket, and so not when it is ready but for the rows: what is
+ * foretold for those that were measured holds for those simulated. */
+static fl_status take_shares(const fl_study_conf *c, const fl_study_run *measured, fl_script *s) {
+    fl_study_point_conf p;
+    FL_TRY(fl_study_point_open(c, measured->rule, (int)measured->value[FL_STUDY_np], &p));
+    FL_CHECK(p.script.n_buckets == s->n_buckets, "%d buckets at %.0f ranks, %d at %d",
+             p.script.n_buckets, measured->value[FL_STUDY_np], s->n_buckets, s->np);
+    memcpy(s->ready_seconds, p.script.ready_seconds,
+           (size_t)s->n_buckets * sizeof *s->ready_seconds);
+    fl_study_point_close(&p);
+    return FL_OK;
 }
 
 static double or_nothing(double seconds) {
@@ -123,56 +126,81 @@ static char *key_of(const fl_study_conf *c, const fl_script *s, const char *rule
                      s->np);
 }
 
-static fl_status take(const fl_study_conf *c, const fl_study_run *measured, fl_study_point_conf *p,
-                      fl_study_runs *known, const char *jsonl, fl_study_runs *runs) {
+/* ---- all ---- */
+
+typedef struct simulations {
+    const fl_study_conf *conf;
+    const fl_study_page *page;
+    const fl_study_runs *points; /* what was measured: (rules, np) */
+    fl_study_runs *known, *runs; /* in the file; of this grid */
+    const char *jsonl;
+} simulations;
+
+/* Moves what stands in the file to this grid's runs. */
+static bool keep(const simulations *x, const char *key) {
+    for (int i = 0; i < x->known->n; i++) {
+        fl_study_run *r = &x->known->run[i];
+        if (strcmp(r->key, key) != 0) continue;
+        fl_study_runs_add(x->runs, *r);
+        *r = fl_study_run_new("", "");
+        return true;
+    }
+    return false;
+}
+
+static fl_status run_new(const simulations *x, const fl_script *s, fl_study_run *r) {
+    fl_status status = simulate(x->conf, s, r);
+    if (status == FL_OK) status = fl_study_append(x->jsonl, r);
+    if (status == FL_OK) {
+        fl_study_runs_add(x->runs, *r);
+        *r = fl_study_run_new("", "");
+    }
+    return status;
+}
+
+static fl_status take(const simulations *x, const fl_study_run *measured, fl_study_point_conf *p) {
+    FL_TRY(take_shares(x->conf, measured, &p->script));
     fl_study_run r = fl_study_run_new("", measured->rule);
     fl_study_predict(p->plan, &r);
     r.value[FL_STUDY_simulated] = 1;
     take_times(measured, &r, &p->script);
     fl_free(r.key);
-    r.key = key_of(c, &p->script, r.rule);
-    for (int i = 0; i < known->n; i++)
-        if (strcmp(known->run[i].key, r.key) == 0) {
-            fl_study_run_close(&r);
-            fl_study_runs_add(runs, known->run[i]);
-            known->run[i] = fl_study_run_new("", "");
-            return FL_OK;
-        }
-    fl_status status = simulate(c, &p->script, &r);
-    if (status == FL_OK) status = fl_study_append(jsonl, &r);
-    if (status == FL_OK)
-        fl_study_runs_add(runs, r);
-    else
-        fl_study_run_close(&r);
+    r.key = key_of(x->conf, &p->script, r.rule);
+    fl_status status = keep(x, r.key) ? FL_OK : run_new(x, &p->script, &r);
+    fl_study_run_close(&r);
     return status;
 }
 
-/* ---- all ---- */
-
-static const fl_study_run *nearest(const fl_study_page *page, const fl_study_runs *points, int rule,
-                                   int np) {
+static const fl_study_run *nearest(const simulations *x, int rule, int np) {
     const fl_study_run *best = NULL;
-    for (int j = 0; j < page->n_np; j++) {
-        const fl_study_run *r = &points->run[rule * page->n_np + j];
+    for (int j = 0; j < x->page->n_np; j++) {
+        const fl_study_run *r = &x->points->run[rule * x->page->n_np + j];
         bool good = r->value[FL_STUDY_runs] > 0;
         if (good && (!best || r->value[FL_STUDY_np] <= np)) best = r;
     }
     return best;
 }
 
-static fl_status simulate_rule(const fl_study_conf *c, const fl_study_page *page,
-                               const fl_study_runs *points, int rule, fl_study_runs *known,
-                               const char *jsonl, fl_study_runs *runs) {
-    for (int j = 0; j < c->n_simulated && !fl_launch_interrupted(); j++) {
-        const fl_study_run *measured = nearest(page, points, rule, c->simulated[j]);
+/* What is foretold is for what is run. */
+static fl_status open_unforetold(const fl_study_conf *c, const char *rule, int np,
+                                 fl_study_point_conf *out) {
+    fl_study_conf bare = *c;
+    bare.site = NULL;
+    return fl_study_point_open(&bare, rule, np, out);
+}
+
+static fl_status simulate_rule(const simulations *x, int rule) {
+    const fl_study_conf *c = x->conf;
+    for (int j = 0; j < c->n_simulated && !fl_process_interrupted(); j++) {
+        const fl_study_run *measured = nearest(x, rule, c->simulated[j]);
         fl_study_point_conf p;
         if (!measured) {
             fl_warn("%s: no run of it ended well, so there are no times to simulate with",
                     c->rule[rule]);
             return FL_OK;
         }
-        FL_TRY(fl_study_point_open(c, c->rule[rule], c->simulated[j], &p));
-        fl_status status = take(c, measured, &p, known, jsonl, runs);
+        FL_TRY(open_unforetold(c, c->rule[rule], c->simulated[j], &p));
+        fl_status status = take(x, measured, &p);
         fl_study_point_close(&p);
         FL_TRY(status);
     }
@@ -184,11 +212,36 @@ fl_status fl_study_simulate_all(const fl_study_conf *c, fl_study_runs *known, co
     fl_study_page page = {
         .n_rules = c->n_rules, .n_np = c->n_np, .rule = (const char *const *)c->rule, .np = c->np};
     fl_study_runs points = fl_study_points(&page, runs);
-    fl_study_conf bare = *c; /* no site: what is foretold is for what is run */
-    bare.site = NULL;
+    simulations x = {c, &page, &points, known, runs, jsonl};
     fl_status status = FL_OK;
+    if (c->n_simulated && !c->site)
+        fl_warn("what layers take is not known, so no simulated gradient is ready before backward "
+                "has ended");
     for (int i = 0; i < c->n_rules && c->n_simulated && status == FL_OK; i++)
-        status = simulate_rule(&bare, &page, &points, i, known, jsonl, runs);
+        status = simulate_rule(&x, i);
     fl_study_runs_close(&points);
+    return status == FL_ERR_STOPPED ? FL_OK : status; /* as between two runs: study.c tells */
+}
+
+/* ---- before anything runs ---- */
+
+static fl_status check(const fl_study_conf *c, const char *rule, int np) {
+    fl_study_point_conf p;
+    fl_status status = fl_study_point_open(c, rule, np, &p);
+    if (status == FL_OK) {
+        fl_study_point_close(&p);
+        return FL_OK;
+    }
+    const char *said = fl_message();
+    size_t kind = strncmp(said, "error: ", 7) == 0 ? 7 : 0;
+    char *why = fl_strdup(said + kind);
+    fl_fail(status, "option '--simulate', %d ranks, %s: %s", np, rule, why);
+    fl_free(why);
     return status;
+}
+
+fl_status fl_study_check_simulated(const fl_study_conf *c) {
+    for (int i = 0; i < c->n_rules; i++)
+        for (int j = 0; j < c->n_simulated; j++) FL_TRY(check(c, c->rule[i], c->simulated[j]));
+    return FL_OK;
 }

@@ -1,18 +1,16 @@
 /* A simulation as processes: smpirun, with a platform and frostline-simulate beside this program.
  */
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "frostline/process.h"
 #include "simulate_internal.h"
 
-extern char **environ;
-
 enum { MAX_WORDS = 48 };
+
+static const char remedy[] = "install libsimgrid-dev (bash cluster/packages.sh --simgrid)";
 
 static char *program(void) { /* caller frees */
     char path[PATH_MAX];
@@ -27,28 +25,15 @@ fl_status fl_simulate_ready(void) {
     char *path = program();
     bool there = fl_exists(path);
     fl_free(path);
-    if (there) return FL_OK;
-    return fl_fail(FL_ERR_CONFIG,
-                   "this build cannot simulate: install libsimgrid-dev (bash cluster/packages.sh "
-                   "--simgrid), then configure and build anew");
+    if (!there)
+        return fl_fail(FL_ERR_CONFIG,
+                       "this build cannot simulate: install libsimgrid-dev (bash "
+                       "cluster/packages.sh --simgrid), then configure and build anew");
+    if (fl_process_found("smpirun")) return FL_OK;
+    return fl_fail(FL_ERR_CONFIG, "there is no 'smpirun' on the PATH, which simulates: %s", remedy);
 }
 
 /* ---- the process ---- */
-
-static int run(const char *const *word, const char *log, int *code) {
-    pid_t pid;
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    posix_spawn_file_actions_adddup2(&files, 1, 2);
-    int state = 0, error = posix_spawnp(&pid, word[0], &files, NULL, (char *const *)word, environ);
-    posix_spawn_file_actions_destroy(&files);
-    if (error) return error;
-    while (waitpid(pid, &state, 0) < 0) continue;
-    *code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
-    return 0;
-}
 
 typedef struct files { /* in the folder of a simulation; owned */
     char *script, *platform, *hosts, *result, *log, *program, *np;
@@ -75,21 +60,26 @@ static void close_files(files *f) {
 }
 
 /* The ranks share what is static: they are threads that take turns, and all set it alike. */
-static fl_status start(const files *f) {
+static fl_status run(const files *f, int *code) {
     const char *word[MAX_WORDS] = {"smpirun",   "-no-privatize", "-np",       f->np,
                                    "-platform", f->platform,     "-hostfile", f->hosts};
-    int n = 8, code = 0;
+    int n = 8;
     for (int i = 0; fl_simgrid_options[i]; i++) word[n++] = fl_simgrid_options[i];
     word[n++] = f->program, word[n++] = f->script, word[n++] = f->result;
-    int error = run(word, f->log, &code);
-    if (error)
-        return fl_fail(FL_ERR_CONFIG,
-                       "cannot start 'smpirun': %s; install libsimgrid-dev (bash "
-                       "cluster/packages.sh --simgrid)",
-                       strerror(error));
-    if (code)
-        return fl_fail(FL_ERR_INTERNAL, "smpirun ended with exit code %d: see %s", code, f->log);
-    return FL_OK;
+    return fl_process_run(
+        &(fl_process){.word = word, .out = f->log, .log = f->log, .remedy = remedy}, code);
+}
+
+static fl_status start(const files *f) {
+    int code = 0;
+    FL_TRY(run(f, &code));
+    if (fl_process_interrupted()) return fl_fail(FL_ERR_STOPPED, "stopped while simulating");
+    if (code == 0) return FL_OK;
+    char *words = fl_process_last_words(f->log);
+    fl_status status = fl_fail(FL_ERR_INTERNAL, "smpirun ended with exit code %d: %s; see %s", code,
+                               words, f->log);
+    fl_free(words);
+    return status;
 }
 
 /* ---- what came out ---- */
