@@ -8,6 +8,7 @@
  *
  * wherever i lies in the vector: cutting a vector into buckets or pieces differently changes no
  * bit. */
+#include "comm/patience.h"
 #include "comm/payload.h"
 #include "comm/sum.h"
 #include "comm/work.h"
@@ -35,8 +36,8 @@ static void begin(fl_comm *c, int partner, const float *give, size_t n_give, flo
 }
 
 static void end(exchange *x) {
-    MPI_Waitall(x->n_in, x->in, MPI_STATUSES_IGNORE);
-    MPI_Waitall(x->n_out, x->out, MPI_STATUSES_IGNORE);
+    fl_wait_all(x->n_in, x->in);
+    fl_wait_all(x->n_out, x->out);
 }
 
 static void swap(fl_comm *c, int partner, const float *give, size_t n_give, float *take,
@@ -53,7 +54,7 @@ static void swap_and_add(fl_comm *c, int partner, const float *give, size_t n_gi
     begin(c, partner, give, n_give, work, n, &x);
     for (size_t i = 0, at = 0, come; at < n; i++, at += come) {
         come = fl_payload_message(n - at);
-        MPI_Wait(&x.in[i], MPI_STATUS_IGNORE);
+        fl_wait_all(1, &x.in[i]);
         fl_payload_add(v + at, work + at, come);
     }
     end(&x);

@@ -5,9 +5,9 @@
  * What is begun is numbered, in an order that is the same on every rank. Each rank tells its
  * neighbours with two counters how far it is: what it has `begun` (its numbers are there) and what
  * it has `ended` (its slice of the result is everywhere). */
-#include <sched.h>
 #include <string.h>
 
+#include "comm/patience.h"
 #include "comm/sum.h"
 #include "comm/window.h"
 #include "comm_internal.h"
@@ -90,21 +90,10 @@ bool fl_window_push(void *window) {
     return w->ended < w->begun;
 }
 
-/* With more ranks than cores the one that is waited for may not be running. */
-static void let_others_run(const fl_window *w, int *round) {
-    if ((*round)++ >= w->spins) {
-        sched_yield();
-        return;
-    }
-#ifdef __x86_64__
-    __builtin_ia32_pause();
-#endif
-}
-
 void fl_window_wait(fl_window *w, uint64_t number) {
     FL_WAITING(w->comm, "a sum over all ranks");
     w->waits = true;
-    for (int round = 0; !all_have_ended(w, number + 1); let_others_run(w, &round))
+    for (int round = 0; !all_have_ended(w, number + 1); fl_patience(&round, w->spins))
         fl_window_progress(w);
     w->waits = false;
 }

@@ -1,10 +1,9 @@
 /* Windows: where their vectors lie, who has which slice, and the lanes between nodes. */
 #include <unistd.h>
 
+#include "comm/patience.h"
 #include "comm/window.h"
 #include "comm_internal.h"
-
-enum { SPINS = 2000 };
 
 static size_t whole_pages(size_t bytes) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -33,7 +32,7 @@ static void place(fl_window *w, size_t stride) {
     for (int r = 0; r < w->at.peers; r++)
         w->vector[r] = (float *)(memory + stride * (size_t)(r % vectors));
     w->mark = (fl_mark *)(memory + stride * (size_t)vectors);
-    w->spins = w->at.peers <= sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0;
+    w->spins = fl_patience_spins(w->at.peers);
 }
 
 /* Each slice is summed between all nodes, so there are as many as the smallest has ranks; and the

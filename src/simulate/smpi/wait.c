@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "comm/flight.h"
+#include "comm/patience.h"
 #include "smpi_internal.h"
 
 enum { ALARM_TAG = 1 };
@@ -87,6 +88,10 @@ void fl_lane_wait(fl_lane *l, uint64_t number) {
         wait_for_any(l, NULL);
         fl_lane_progress(l);
     }
+}
+
+void fl_wait_all(int n, MPI_Request *request) {
+    MPI_Waitall(n, request, MPI_STATUSES_IGNORE);
 }
 
 /* Until the courier looks the next time, or the end. */
