@@ -13,7 +13,7 @@ typedef struct fl_features { /* of one set; all zero: none are kept */
 } fl_features;
 
 /* Collective. Opens tables for the sets of `data`, where `data.cache_features` wants them and they
- * fit; what is open and still holds for this session stays. FL_ERR_CONFIG if what was asked for
+ * fit; what is open and still holds for s stays. FL_ERR_CONFIG if what was asked for
  * cannot be, FL_ERR_IO if there is no room; left to `auto`, the run then goes on without. */
 fl_status fl_features_keep(fl_session *s, const fl_data *data, fl_features *training,
                            fl_features *validation);
