@@ -169,7 +169,7 @@ for way in "${reducers[@]}"; do
     for np in 3 16; do
         row=$((row + 1))
         "$FROSTLINE" plan two.yaml --np $np --nodes $np --json distributed.reducer=$way >out 2>plan.err
-        near_to "$way, $np ranks: as planned" "$(awk "BEGIN { print $np * $(column wire_bytes $row w) }")" \
+        near_to "$way, $np ranks: as planned" "$(column mpi_bytes $row w)" \
             "$(tr ',' '\n' <out | sed -n 's/^ *"mpi_bytes": //p' | head -1)" 0
     done
 done

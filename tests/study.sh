@@ -69,6 +69,9 @@ for rule in none head; do
             equal "$rule, $np: $figure" "$(column s/study.csv $figure $row)" "$(awk "BEGIN { printf \"%.17g\", $sum / 6 }")"
             equal "$rule, $np: $figure, planned" "$(column s/study.csv predicted_$figure $row)" "$(column s/study.csv $figure $row)"
         done
+        sum=$(grep '"event":"epoch"' "$metrics" | sed 's/.*[{,]"mpi_bytes":\([0-9]*\).*/\1/' | awk '{ s += $1 } END { print s / 6 }')
+        equal "$rule, $np: through MPI" "$(column s/study.csv mpi_bytes $row)" "$sum"
+        equal "$rule, $np: through MPI, planned" "$(column s/study.csv predicted_mpi_bytes $row)" "$sum"
         case $rule in # 4 steps of the first epoch, 2 of the second, the first not counted
         none) epochs='[12]' place=3 ;;
         head) epochs=1 place=2 ;; # the second finds its features

@@ -47,6 +47,10 @@ static void test_ticks_are_round_and_cover(void **state) {
         fl_scale l = fl_scale_log(a, b);
         assert_true(l.lo <= a * (1 + 1e-6) && l.hi >= b * (1 - 1e-6) && l.n >= 2);
         for (int k = 0; k < l.n; k++) assert_true(is_round(l.tick[k]));
+        double ranks = floor(pow(2, 60 * uniform(3 * i))), more = ranks + floor(ranks * uniform(i));
+        fl_scale d = fl_scale_doubling(ranks, more);
+        assert_true(d.lo <= ranks && d.hi >= more && d.n >= 2 && d.tick[0] == d.lo);
+        for (int k = 1; k < d.n; k++) assert_true(d.tick[k] == d.tick[k - 1] * d.tick[1] / d.lo);
     }
 }
 

@@ -6,22 +6,24 @@
 
 #include "frostline/base.h"
 
-/* figure(name): the numbers of a run. Bytes are those of one step; wire bytes those that one rank
- * sends; seconds those of one step; cached: once all features are kept, which the others are then
- * without; simulated: 1 if nothing was run; NAN: not known. */
+/* figure(name): the numbers of a run. Bytes are those of one step; wire: what one of n ranks sends
+ * in a ring, 2 (n - 1) / n payloads, where simulated the mean of what is sent; mpi: what all ranks
+ * hand to MPI, counted; seconds those of one step; cached: once all features are kept, which the
+ * others are then without; simulated: 1 if nothing was run; NAN: not known. */
 #define FL_STUDY_MEASURES(figure)                                                                  \
     figure(np) figure(repeat) figure(exit_code) figure(batch_size) figure(steps)                   \
         figure(parameters) figure(trainable) figure(predicted_payload_bytes) figure(payload_bytes) \
             figure(unfrozen_payload_bytes) figure(predicted_wire_bytes) figure(wire_bytes)         \
-                figure(predicted_node_memory_bytes) figure(node_memory_bytes) figure(memory_bytes) \
-                    figure(predicted_step_seconds) figure(predicted_cached_step_seconds)           \
-                        figure(step_seconds) figure(step_seconds_p10) figure(step_seconds_p90)     \
-                            figure(cached_step_seconds) figure(samples_per_second)                 \
-                                figure(time_data) figure(time_static) figure(time_forward)         \
-                                    figure(time_backward) figure(time_reduce_exposed)              \
-                                        figure(time_update) figure(time_other)                     \
-                                            figure(exposed_share) figure(loss) figure(accuracy)    \
-                                                figure(simulated)
+                figure(predicted_mpi_bytes) figure(mpi_bytes) figure(predicted_node_memory_bytes)  \
+                    figure(node_memory_bytes) figure(memory_bytes) figure(predicted_step_seconds)  \
+                        figure(predicted_cached_step_seconds) figure(step_seconds)                 \
+                            figure(step_seconds_p10) figure(step_seconds_p90)                      \
+                                figure(cached_step_seconds) figure(samples_per_second)             \
+                                    figure(time_data) figure(time_static) figure(time_forward)     \
+                                        figure(time_backward) figure(time_reduce_exposed)          \
+                                            figure(time_update) figure(time_other)                 \
+                                                figure(exposed_share) figure(loss)                 \
+                                                    figure(accuracy) figure(simulated)
 /* Those of a point alone: speed-up over the fewest ranks of its rule in samples per second,
  * efficiency = speed-up · fewest ranks / ranks; errors: predicted / measured - 1; ratios to the
  * same ranks with nothing frozen. */

@@ -93,6 +93,8 @@ static void take_result(const fl_script *s, const fl_simulated *got, fl_study_ru
     v[FL_STUDY_steps] = s->steps;
     v[FL_STUDY_payload_bytes] = v[FL_STUDY_predicted_payload_bytes];
     v[FL_STUDY_wire_bytes] = got->sent_bytes / s->np;
+    v[FL_STUDY_mpi_bytes] = got->sent_bytes;
+    v[FL_STUDY_predicted_mpi_bytes] = got->foretold_sent_bytes;
     v[FL_STUDY_step_seconds] = got->step_seconds;
     v[FL_STUDY_samples_per_second] = v[FL_STUDY_batch_size] / got->step_seconds;
     v[FL_STUDY_time_reduce_exposed] = got->exposed_seconds;

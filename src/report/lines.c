@@ -34,9 +34,13 @@ static extent extent_of(const fl_chart *c) {
     return e;
 }
 
+static fl_scale scale_x(const fl_chart *c, extent e) {
+    if (c->log_x) return (c->x_integers ? fl_scale_doubling : fl_scale_log)(e.x_lo, e.x_hi);
+    return fl_scale_linear(e.x_lo, e.x_hi, X_TICKS, c->x_integers ? 1 : 0, false);
+}
+
 static void set_scales(fl_frame *f, const fl_chart *c, extent e) {
-    f->x = c->log_x ? fl_scale_log(e.x_lo, e.x_hi)
-                    : fl_scale_linear(e.x_lo, e.x_hi, X_TICKS, c->x_integers ? 1 : 0, false);
+    f->x = scale_x(c, e);
     f->y =
         c->log_y ? fl_scale_log(e.y_lo, e.y_hi) : fl_scale_linear(e.y_lo, e.y_hi, Y_TICKS, 0, true);
 }

@@ -74,6 +74,16 @@ fl_scale fl_scale_log(double lo, double hi) {
     return s;
 }
 
+fl_scale fl_scale_doubling(double lo, double hi) {
+    if (!(lo >= 1) || !isfinite(hi) || hi < lo) lo = hi = 1;
+    int first = (int)floor(log2(lo) + 1e-9), last = (int)ceil(log2(hi) - 1e-9);
+    if (last == first) last++;
+    int stride = (last - first) / FL_SCALE_TICKS + 1;
+    fl_scale s = {.log = true, .lo = ldexp(1, first), .hi = ldexp(1, last)};
+    for (int k = first; k <= last; k += stride) s.tick[s.n++] = ldexp(1, k);
+    return s;
+}
+
 double fl_scale_at(const fl_scale *s, double v) {
     if (s->log) return log(v / s->lo) / log(s->hi / s->lo);
     return (v - s->lo) / (s->hi - s->lo);

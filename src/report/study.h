@@ -21,5 +21,7 @@ void fl_study_charts(fl_text *out, const fl_study_page *page, const fl_study_run
 void fl_study_tables(fl_text *out, const fl_study_page *page, const fl_study_runs *points);
 /* "A", "B", …: what a rule is called under a bar, into buf (≥ 8 bytes), which is returned. */
 const char *fl_study_letter(int rule, char *buf);
+/* Begins a table's row with its letter and name. */
+void fl_study_row(fl_text *out, int rule, const char *name);
 
 #endif

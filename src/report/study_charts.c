@@ -152,9 +152,10 @@ static void put_bytes(fl_text *out, const fl_study_page *page, const fl_study_ru
         }
     }
     fl_free(order);
-    snprintf(note, sizeof note,
-             "per step, %d ranks; payload: gradients summed; wire: sent by a rank; dots: measured",
-             page->np[last]);
+    snprintf(
+        note, sizeof note,
+        "per step, %d ranks; payload: gradients summed; wire: a ring's, of a rank; dots: measured",
+        page->np[last]);
     fl_chart c = {.title = "Bytes against frozen share",
                   .description = "Bytes of gradient per step over the share of frozen parameters.",
                   .x_label = "frozen parameters, %",

@@ -23,11 +23,6 @@ static const char *two_digits(double v, char *buf) {
     return buf;
 }
 
-static const char *off(double v, char *buf) {
-    snprintf(buf, 32, "%+.1f %%", 100 * v);
-    return buf;
-}
-
 typedef struct column {
     const char *head;
     fl_study_figure figure;
@@ -41,7 +36,7 @@ static const column speed[] = {
     {"p10", FL_STUDY_step_seconds_p10, fl_human_seconds},
     {"p90", FL_STUDY_step_seconds_p90, fl_human_seconds},
     {"Predicted", FL_STUDY_predicted_step_seconds, fl_human_seconds},
-    {"off by", FL_STUDY_prediction_error, off},
+    {"off by", FL_STUDY_prediction_error, fl_text_difference},
     {"Samples/s", FL_STUDY_samples_per_second, rate},
 };
 static const column scaling[] = {
@@ -56,7 +51,7 @@ static const column kept[] = {
     {"Ranks", FL_STUDY_np, fl_text_thousands},
     {"Median step", FL_STUDY_cached_step_seconds, fl_human_seconds},
     {"Predicted", FL_STUDY_predicted_cached_step_seconds, fl_human_seconds},
-    {"off by", FL_STUDY_cached_prediction_error, off},
+    {"off by", FL_STUDY_cached_prediction_error, fl_text_difference},
 };
 static const column bytes[] = {
     {"Ranks", FL_STUDY_np, fl_text_thousands},
@@ -67,6 +62,8 @@ static const column bytes[] = {
     {"of unfrozen", FL_STUDY_payload_ratio, fl_text_percent},
     {"Wire, planned", FL_STUDY_predicted_wire_bytes, fl_text_thousands},
     {"measured", FL_STUDY_wire_bytes, fl_text_thousands},
+    {"Through MPI, planned", FL_STUDY_predicted_mpi_bytes, fl_text_thousands},
+    {"measured", FL_STUDY_mpi_bytes, fl_text_thousands},
 };
 static const column memory[] = {
     {"Ranks", FL_STUDY_np, fl_text_thousands},
@@ -84,11 +81,8 @@ static bool is_empty(const fl_study_runs *points, fl_study_figure f) {
 
 static void put_row(fl_text *out, const fl_study_page *page, const fl_study_runs *points, int i,
                     int n, const column *columns) {
-    char letter[8];
     const fl_study_run *r = &points->run[i];
-    fl_text_add(out, "<tr><th scope=\"row\">%s ", fl_study_letter(i / page->n_np, letter));
-    fl_text_escape(out, r->rule);
-    fl_text_add(out, "</th>");
+    fl_study_row(out, i / page->n_np, r->rule);
     for (int k = 0; k < n; k++)
         if (!is_empty(points, columns[k].figure))
             fl_page_cell(out, r->value[columns[k].figure], columns[k].text);
@@ -168,9 +162,12 @@ void fl_study_tables(fl_text *out, const fl_study_page *page, const fl_study_run
     put_prediction(out, points);
     put_table(out, page, points, "Bytes", (int)FL_COUNT(bytes), bytes);
     put_table(out, page, points, "Memory", (int)FL_COUNT(memory), memory);
-    fl_text_add(out, "<p class=\"quiet\">Bytes are those of a step. Payload: gradients summed over "
-                     "the ranks; wire: what one rank sends; node: memory of all its ranks, "
-                     "shared pages once. Unfrozen: the same ranks with nothing frozen.</p>\n");
+    fl_text_add(
+        out, "<p class=\"quiet\">Bytes are those of a step. Payload: gradients summed over "
+             "the ranks; wire: what one of n ranks sends in a ring, 2 (n − 1)/n payloads; through "
+             "MPI: what all ranks hand to it, counted: gradients only if they share no memory; "
+             "node: memory of all its ranks, shared pages once. Unfrozen: the same ranks "
+             "with nothing frozen.</p>\n");
 }
 
 void fl_study_html(fl_text *out, const fl_study_page *page, const fl_study_runs *points,

@@ -15,6 +15,13 @@ const char *fl_study_letter(int rule, char *buf) {
     return buf;
 }
 
+void fl_study_row(fl_text *out, int rule, const char *name) {
+    char letter[8];
+    fl_text_add(out, "<tr><th scope=\"row\">%s ", fl_study_letter(rule, letter));
+    fl_text_escape(out, name);
+    fl_text_add(out, "</th>");
+}
+
 /* ---- from the runs ---- */
 
 static bool is_simulated(const fl_study_run *r) {

@@ -120,18 +120,21 @@ static void measure_phases(const fl_history *h, fl_study_run *r) {
 
 /* Sums over the epochs, then means over the steps. */
 static void measure_epochs(const fl_history *h, fl_study_run *r) {
-    double seconds = 0, payload = 0, wire = 0, *v = r->value;
+    double seconds = 0, payload = 0, wire = 0, mpi = 0, planned = 0, *v = r->value;
     const fl_epoch_record *last = &h->epoch[h->n_epochs - 1];
     r->epoch = fl_alloc((size_t)h->n_epochs * sizeof *r->epoch);
     for (int i = 0; i < h->n_epochs; i++) {
         const fl_epoch_record *e = &h->epoch[i];
         seconds += e->seconds, payload += (double)e->payload_bytes, wire += (double)e->wire_bytes;
+        mpi += e->mpi_bytes, planned += e->planned_mpi_bytes;
         r->epoch[r->n_epochs++] = (fl_study_epoch){seconds, payload, accuracy_of(e)};
     }
     double steps = (double)last->step;
     v[FL_STUDY_steps] = steps;
     v[FL_STUDY_payload_bytes] = payload / steps;
     v[FL_STUDY_wire_bytes] = wire / steps;
+    v[FL_STUDY_mpi_bytes] = mpi / steps;
+    v[FL_STUDY_predicted_mpi_bytes] = planned / steps;
     v[FL_STUDY_memory_bytes] = (double)last->memory_bytes;
     v[FL_STUDY_node_memory_bytes] = (double)last->node_memory_bytes;
     v[FL_STUDY_predicted_node_memory_bytes] = (double)last->planned_node_memory_bytes;

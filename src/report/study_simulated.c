@@ -5,7 +5,7 @@
 #include "study.h"
 #include "svg.h"
 
-enum { WIDTH = 520, HEIGHT = 280, LETTER = 8 };
+enum { WIDTH = 1080, HEIGHT = 280, LETTER = 8 };
 
 static const char *factor(double v, char *buf) {
     snprintf(buf, 32, v < 100 ? "%.2f" : "%.0f", v);
@@ -28,19 +28,13 @@ static const struct {
     {"Sent by a rank", FL_STUDY_wire_bytes, fl_text_thousands},
 };
 
-static void put_rule(fl_text *out, const char *rule) {
-    fl_text_add(out, "<tr><th scope=\"row\">");
-    fl_text_escape(out, rule);
-    fl_text_add(out, "</th>");
-}
-
-static void put_all(fl_text *out, const fl_study_runs *simulated) {
+static void put_all(fl_text *out, const fl_study_page *page, const fl_study_runs *simulated) {
     const char *head[FL_COUNT(columns) + 1] = {"Freeze"};
     for (size_t k = 0; k < FL_COUNT(columns); k++) head[k + 1] = columns[k].head;
     fl_page_table(out, "Simulated", (int)FL_COUNT(head), head);
     for (int i = 0; i < simulated->n; i++) {
         if (!(simulated->run[i].value[FL_STUDY_runs] > 0)) continue;
-        put_rule(out, simulated->run[i].rule);
+        fl_study_row(out, i / page->n_simulated, simulated->run[i].rule);
         for (size_t k = 0; k < FL_COUNT(columns); k++)
             fl_page_cell(out, simulated->run[i].value[columns[k].figure], columns[k].text);
         fl_text_add(out, "</tr>\n");
@@ -60,12 +54,8 @@ static const fl_study_run *twin(const fl_study_runs *points, const fl_study_run 
     return NULL;
 }
 
-static const char *difference(double v, char *buf) {
-    snprintf(buf, 32, "%+.1f %%", 100 * v);
-    return buf;
-}
-
-static void put_both(fl_text *out, const fl_study_runs *points, const fl_study_runs *simulated) {
+static void put_both(fl_text *out, const fl_study_page *page, const fl_study_runs *points,
+                     const fl_study_runs *simulated) {
     static const char *const head[] = {"Freeze", "Ranks", "Step, measured", "Step, simulated",
                                        "Difference"};
     int n = 0;
@@ -74,11 +64,11 @@ static void put_both(fl_text *out, const fl_study_runs *points, const fl_study_r
         if (!p) continue;
         if (!n++) fl_page_table(out, "Simulated against measured", (int)FL_COUNT(head), head);
         double a = p->value[FL_STUDY_step_seconds], b = r->value[FL_STUDY_step_seconds];
-        put_rule(out, r->rule);
+        fl_study_row(out, i / page->n_simulated, r->rule);
         fl_page_cell(out, r->value[FL_STUDY_np], fl_text_thousands);
         fl_page_cell(out, a, fl_human_seconds);
         fl_page_cell(out, b, fl_human_seconds);
-        fl_page_cell(out, b / a - 1, difference);
+        fl_page_cell(out, b / a - 1, fl_text_difference);
         fl_text_add(out, "</tr>\n");
     }
     if (n) fl_page_table_end(out);
@@ -116,6 +106,7 @@ static void put_plot(fl_text *out, const fl_study_page *page, const fl_study_run
                   .x_label = "ranks",
                   .log_x = true,
                   .log_y = true,
+                  .x_integers = true,
                   .width = WIDTH,
                   .height = HEIGHT,
                   .n_series = (int)(2 * rules),
@@ -143,7 +134,7 @@ void fl_study_simulated_section(fl_text *out, const fl_study_page *page,
                 fl_human_seconds(page->latency_seconds, latency),
                 fl_human_bytes(page->bytes_per_second, speed));
     put_plot(out, page, points, simulated);
-    put_all(out, simulated);
-    put_both(out, points, simulated);
+    put_all(out, page, simulated);
+    put_both(out, page, points, simulated);
     fl_page_section_end(out);
 }

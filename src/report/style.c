@@ -81,6 +81,7 @@ const char *const fl_page_style =
     ".pair figure{flex:0 1 auto}.pair .aside{flex:1 1 300px}\n"
     ".scroll{overflow:auto;max-height:34rem;border:1px solid var(--line);border-radius:10px;"
     "background:var(--card)}\n"
+    "figure+.scroll,.scroll+.scroll{margin-top:.8rem}\n"
     "table{border-collapse:collapse;width:100%;font-size:.84rem;"
     "font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.42rem .6rem;text-align:right;white-space:nowrap}\n"

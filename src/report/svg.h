@@ -27,6 +27,8 @@ fl_scale fl_scale_linear(double lo, double hi, int most, double least_step, bool
 /* Powers of ten, and 2 and 5 times them where there are few; the range grows to the ticks. lo must
  * be positive. */
 fl_scale fl_scale_log(double lo, double hi);
+/* Powers of two, from 1 on. */
+fl_scale fl_scale_doubling(double lo, double hi);
 double fl_scale_at(const fl_scale *s, double v); /* 0 at lo, 1 at hi */
 /* A tick's label, "0.25", "20 k", "1e-05", into buf (≥ 32 bytes), which is returned. */
 const char *fl_scale_label(const fl_scale *s, double v, char *buf);
@@ -54,7 +56,7 @@ typedef struct fl_chart {
     const char *x_label, *y_label;
     int width, height;           /* 0: 720 by 280 */
     bool log_x, log_y;           /* values that are not positive are left out */
-    bool x_integers;             /* ticks at whole numbers */
+    bool x_integers;             /* ticks at whole numbers; with log_x at powers of two */
     bool x_from_zero, from_zero; /* the x axis, the y axis begins at 0 */
     int n_series;
     const fl_series *series;

@@ -54,6 +54,11 @@ const char *fl_text_percent(double share, char *buf) {
     return buf;
 }
 
+const char *fl_text_difference(double share, char *buf) {
+    snprintf(buf, 32, "%+.1f %%", round(1000 * share) / 10 + 0.0); /* which is never -0 */
+    return buf;
+}
+
 const char *fl_text_kib(double bytes, char *buf) {
     static const char *const unit[] = {"B", "KB", "MB", "GB", "TB"};
     size_t u = 0;

@@ -20,6 +20,7 @@ const char *fl_text_grouped(double n, const char *separator, char *buf);
 const char *fl_text_thousands(double n, char *buf); /* with thin spaces */
 /* "0.046 %", "12.5 %" of a share from 0 to 1, into buf (≥ 32 bytes). */
 const char *fl_text_percent(double share, char *buf);
+const char *fl_text_difference(double share, char *buf); /* "+4.2 %" */
 /* Bytes in powers of 1024, as Keras writes them: "34.66 KB", into buf (≥ 32 bytes). */
 const char *fl_text_kib(double bytes, char *buf);
 
