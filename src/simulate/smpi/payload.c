@@ -28,7 +28,7 @@ size_t fl_payload_message(size_t left) {
 }
 
 static void move(size_t bytes) {
-    if (bytes) fl_rest((double)bytes / bytes_per_second);
+    fl_take_time((double)bytes / bytes_per_second);
 }
 
 /* SMPI knows this memory as shared, and so does not copy messages from it or to it either. */

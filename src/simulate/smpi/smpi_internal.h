@@ -7,8 +7,9 @@
 #include "comm/lane.h"
 #include "frostline/simulate.h"
 
-/* Lets simulated time pass. */
-void fl_rest(double seconds);
+/* Lets simulated time pass for this rank: before the next message that it sends or waits for. Each
+ * sleep is an event, and a flight of many parts would be as many. */
+void fl_take_time(double seconds);
 /* How much room what travels wants at most in one piece, what adding and copying take, and between
  * how many it travels. */
 void fl_payload_prepare(size_t bytes, double bytes_per_second, int ranks);

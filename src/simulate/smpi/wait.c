@@ -17,11 +17,23 @@ enum { ALARM_TAG = 1 };
 static const double instant = 1e-9;  /* seconds: what is shorter is no time */
 static const double rhythm = 400e-6; /* seconds: the courier pushes so often (comm/courier.c) */
 
-void fl_rest(double seconds) {
+static void rest(double seconds) {
     if (seconds < instant) return;
     time_t whole = (time_t)seconds;
     struct timespec t = {.tv_sec = whole, .tv_nsec = (long)((seconds - (double)whole) * 1e9)};
     smpi_nanosleep(&t, NULL);
+}
+
+static double owed; /* by the rank that runs: no other does before this one has settled it */
+
+void fl_take_time(double seconds) {
+    owed += seconds;
+}
+
+static void settle(void) {
+    double seconds = owed;
+    owed = 0;
+    rest(seconds);
 }
 
 /* ---- the alarm ---- */
@@ -31,7 +43,7 @@ void fl_alarm_serve(int rank) {
     for (;;) {
         MPI_Recv(&seconds, 1, MPI_DOUBLE, rank, ALARM_TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
         if (seconds < 0) return;
-        fl_rest(seconds);
+        rest(seconds);
         MPI_Send(&seconds, 1, MPI_DOUBLE, rank, ALARM_TAG, MPI_COMM_WORLD);
     }
 }
@@ -43,7 +55,21 @@ void fl_alarm_close(int alarm) {
 
 /* ---- waiting for messages ---- */
 
-/* In the place of MPI's, in flight.c: done are those that were waited for. */
+/* What src/comm calls in the place of MPI's; whose declarations bear these names too. */
+int PMPI_Isend(const void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request *);
+int PMPI_Irecv(void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request *);
+
+int fl_smpi_isend(const void *v, int n, MPI_Datatype type, int to, int tag, MPI_Comm c,
+                  MPI_Request *request) {
+    settle();
+    return PMPI_Isend(v, n, type, to, tag, c, request);
+}
+int fl_smpi_irecv(void *v, int n, MPI_Datatype type, int from, int tag, MPI_Comm c,
+                  MPI_Request *request) {
+    settle();
+    return PMPI_Irecv(v, n, type, from, tag, c, request);
+}
+/* Done are those that were waited for. */
 int fl_smpi_testall(int n, MPI_Request *request, int *done, MPI_Status *status) {
     (void)status;
     *done = 1;
@@ -85,26 +111,30 @@ static void wait_for_any(const fl_lane *l, MPI_Request *alarm) {
 void fl_lane_wait(fl_lane *l, uint64_t number) {
     fl_lane_progress(l);
     while (fl_lane_ended(l) <= number) {
+        settle();
         wait_for_any(l, NULL);
         fl_lane_progress(l);
     }
+    settle();
 }
 
 void fl_wait_all(int n, MPI_Request *request) {
+    settle();
     MPI_Waitall(n, request, MPI_STATUSES_IGNORE);
 }
 
 /* Until the courier looks the next time, or the end. */
 static void rest_until_push(double start, double end) {
     double now = MPI_Wtime(), next = start + rhythm * ceil((now - start - instant) / rhythm);
-    fl_rest((next < end ? next : end) - now);
+    rest((next < end ? next : end) - now);
 }
 
 void fl_compute(fl_lane *l, int alarm, double seconds) {
-    double start = MPI_Wtime(), word;
     MPI_Request rings;
+    settle();
+    double start = MPI_Wtime(), word;
     if (!l || seconds < instant) {
-        fl_rest(seconds);
+        rest(seconds);
         return;
     }
     MPI_Send(&seconds, 1, MPI_DOUBLE, alarm, ALARM_TAG, MPI_COMM_WORLD);
@@ -113,6 +143,7 @@ void fl_compute(fl_lane *l, int alarm, double seconds) {
         wait_for_any(l, &rings);
         if (rings != MPI_REQUEST_NULL) rest_until_push(start, start + seconds);
         fl_lane_progress(l);
+        settle();
     }
 }
 
