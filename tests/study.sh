@@ -57,6 +57,13 @@ foretold() {
 expect 0 's/report.html' 'a study' frostline study net.yaml --np 2,1 --freeze none,head --steps 6 --run-dir s --gnuplot
 equal 'runs' "$(lines s/study.jsonl)" 4
 equal 'rows and a head' "$(lines s/study.csv)" 5
+for file in s/speeds-*/layers-np*.json; do # measured in two passes
+    for figure in update_seconds step_seconds; do
+        of() { grep -o "\"$figure\":[^,}]*" "$1" | cut -d: -f2; }
+        passes="$(of "${file/layers/pass1-layers}") $(of "${file/layers/pass2-layers}")"
+        equal "${file##*/}: $figure" "$(of "$file")" "$(awk -v p="$passes" 'BEGIN { split(p, v, " "); printf "%.17g", (v[1] + v[2]) / 2 }')"
+    done
+done
 row=0
 for rule in none head; do
     for np in 1 2; do

@@ -271,6 +271,16 @@ static void weights_slow_nothing(void **state) {
     assert_near(cost_of(at).backward - 0.6, all / 2);
 }
 
+/* Bytes that are under way when computing has ended slow it no more: of the 0.9 s, as of what they
+ * become, the network takes a quarter. */
+static void waiting_is_not_slowed(void **state) {
+    (void)state;
+    place at = {OVERLAP, 2, 2, .slowdown = 0.25 / rate, .floats = {40 * LONG}};
+    fl_cost c = cost_of(at);
+    assert_true(wire(40.0 * LONG) > 0.9 / 0.75);
+    assert_near(c.backward + c.fixed, 0.9 / 0.75);
+}
+
 /* Of 3 ms for 1000 floats; an update of 1000 floats by two ranks took 4 ms. */
 static void nodes_add_and_update_what_they_have(void **state) {
     (void)state;
@@ -352,6 +362,7 @@ int main(void) {
         cmocka_unit_test(tree_goes_piece_by_piece),
         cmocka_unit_test(ranks_share_what_slows_them),
         cmocka_unit_test(weights_slow_nothing),
+        cmocka_unit_test(waiting_is_not_slowed),
         cmocka_unit_test(nodes_add_and_update_what_they_have),
         cmocka_unit_test(messages_are_those_of_comm),
         cmocka_unit_test(control_sums_double),

@@ -17,6 +17,9 @@
  *               between ranks, p the power of two within their number, twice α and the halves that
  *               the busiest node sends there; twice a whole piece for ranks beyond p
  *
+ * Beside early sums computing loses σ a byte that the rank sends meanwhile: σ of all bytes, and no
+ * more than the share σ β of the time that it then takes.
+ *
  * To it come the sums within a node, as measured, and log2 N α for the control sums. Flights, a few
  * of which are under way, are taken to fill the wire: that they do if they hold more than α β
  * bytes. Seconds everywhere; nothing here is collective. */
@@ -30,7 +33,7 @@ typedef struct fl_network {
     int nodes;               /* between which it was measured; 0: none */
     double latency;          /* α: of a message between two nodes */
     double bytes_per_second; /* β: of payload that a node sends while it receives as much */
-    double slowdown;         /* seconds that a computing core loses to a byte that is sent */
+    double slowdown;         /* σ: seconds that a computing core loses to a byte that is sent */
 } fl_network;
 
 /* "1gbit", "25gbit": nominal, with TCP's headers on Ethernet and no slow-down; else a file: what

@@ -1,5 +1,5 @@
 /* Measuring what the cost model needs, where the steps are to run. */
-#include "cli/site.h"
+#include "cli/site_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,22 +9,7 @@
 #include "cli/launch.h"
 #include "frostline/log.h"
 
-enum {
-    MOST_ROWS = 16,     /* that are measured; for more the line is drawn on */
-    MOST_AT_A_CORE = 4, /* ranks that are measured; more take so many times longer */
-};
-
-struct fl_site {
-    const char *hosts, *network_word;
-    bool is_virtual;
-    int nodes, most; /* of so many ranks, the most */
-    long cores;
-    char *dir;
-    bool keeps;
-    fl_network network;
-    int n_speeds, *crowd; /* ranks at once, of each of the speeds */
-    fl_speeds **speeds;
-};
+enum { MOST_AT_A_CORE = 4 }; /* ranks that are measured; more take so many times longer */
 
 /* ---- how ranks stand ---- */
 
@@ -48,16 +33,11 @@ static int together(const fl_site *s, int np) {
 }
 
 /* As many as can be measured here. A node elsewhere is taken to have a core for each. */
-static int crowd_of(const fl_site *s, int np) {
+int fl_site_crowd(const fl_site *s, int np) {
     int ranks = together(s, np), cores = (int)s->cores;
     bool elsewhere = !s->hosts && nodes_at(s, np) > 1;
     int most = elsewhere ? cores : MOST_AT_A_CORE * cores;
     return ranks < most ? ranks : most;
-}
-
-static double rows_at(const fl_site_conf *c, const fl_experiment *x, int np) {
-    double batch = (double)x->train.batch_size / (double)x->train.accumulation;
-    return c->weak ? batch : batch / np;
 }
 
 /* ---- measuring ---- */
@@ -75,9 +55,8 @@ static fl_status run(const fl_launch *l) {
     return status;
 }
 
-/* Into a file of that name; what stands there already is not measured again. */
-static fl_status measure(const fl_site *s, int np, int n, const char *const *word,
-                         const char *path) {
+fl_status fl_site_measure(const fl_site *s, int np, int n, const char *const *word,
+                          const char *path) {
     if (fl_exists(path)) return FL_OK;
     char *part = fl_format("%s.part", path), *log = fl_format("%s.log", path);
     fl_launch l = {.hosts = s->hosts, .np = np, .n = n, .word = word, .out = part, .log = log};
@@ -89,79 +68,13 @@ static fl_status measure(const fl_site *s, int np, int n, const char *const *wor
     return status;
 }
 
-static fl_status measure_layers(const fl_site *s, const fl_site_conf *c, int crowd,
-                                const char *rows, const char *path) {
-    int n = 0;
-    const char **word = fl_alloc((size_t)(c->n_overrides + 6) * sizeof *word);
-    word[n++] = "bench";
-    word[n++] = "layers";
-    word[n++] = c->config;
-    for (int i = 0; i < c->n_overrides; i++) word[n++] = c->override[i];
-    word[n++] = rows;
-    word[n++] = "--json";
-    fl_status status = measure(s, crowd, n, word, path);
-    fl_free(word);
-    return status;
-}
-
-/* Of all rank counts that share these speeds. */
-static char *rows_word(const fl_site *s, const fl_site_conf *c, const fl_experiment *x, int crowd) {
-    double least = 0, most = 0;
-    for (int i = 0; i < c->n_np; i++) {
-        double rows = rows_at(c, x, c->np[i]);
-        if (crowd_of(s, c->np[i]) != crowd) continue;
-        if (least == 0 || rows < least) least = rows;
-        if (rows > most) most = rows;
-    }
-    int low = least < 1           ? 1
-              : least > MOST_ROWS ? MOST_ROWS
-                                  : (int)least,
-        high = most > MOST_ROWS ? MOST_ROWS : (int)(most + 0.999);
-    if (low >= high && most > high) low = high / 2;
-    return low < high ? fl_format("--rows=%d,%d", low, high) : fl_format("--rows=%d", low);
-}
-
-static fl_status add_speeds(fl_site *s, const fl_site_conf *c, const fl_experiment *x, int crowd) {
-    fl_speeds *speeds = NULL;
-    char *rows = rows_word(s, c, x, crowd),
-         *path = fl_format("%s/layers-np%d-%s.json", s->dir, crowd, rows + strlen("--rows="));
-    if (!fl_exists(path))
-        fl_note("measuring what each layer takes while %d rank%s work%s here (bench layers %s)",
-                crowd, crowd > 1 ? "s" : "", crowd > 1 ? "" : "s", rows);
-    fl_status status = measure_layers(s, c, crowd, rows, path);
-    if (status == FL_OK) status = fl_speeds_open(path, x->model, &speeds);
-    if (status == FL_OK) {
-        s->crowd = fl_resize(s->crowd, (size_t)(s->n_speeds + 1) * sizeof *s->crowd);
-        s->speeds = fl_resize(s->speeds, (size_t)(s->n_speeds + 1) * sizeof(fl_speeds *));
-        s->crowd[s->n_speeds] = crowd;
-        s->speeds[s->n_speeds++] = speeds;
-    }
-    fl_free(rows);
-    fl_free(path);
-    return status;
-}
-
-static const fl_speeds *speeds_for(const fl_site *s, int crowd) {
-    for (int i = 0; i < s->n_speeds; i++)
-        if (s->crowd[i] == crowd) return s->speeds[i];
-    return NULL;
-}
-
-static fl_status measure_speeds(fl_site *s, const fl_site_conf *c, const fl_experiment *x) {
-    for (int i = 0; i < c->n_np; i++) {
-        int crowd = crowd_of(s, c->np[i]);
-        if (!speeds_for(s, crowd)) FL_TRY(add_speeds(s, c, x, crowd));
-    }
-    return FL_OK;
-}
-
 /* ---- the network ---- */
 
 static fl_status measure_between(fl_site *s, int np) {
     static const char *const word[] = {"bench", "network", "--json"};
     char *path = fl_format("%s/network-np%d.json", s->dir, np);
     if (!fl_exists(path)) fl_note("measuring the network between %d ranks (bench network)", np);
-    fl_status status = measure(s, np, FL_COUNT(word), word, path);
+    fl_status status = fl_site_measure(s, np, FL_COUNT(word), word, path);
     if (status == FL_OK) status = fl_network_open(path, false, &s->network);
     fl_free(path);
     return status;
@@ -224,7 +137,7 @@ static fl_status open_all(fl_site *s, const fl_site_conf *c, const fl_experiment
     FL_TRY(fl_launch_check_hosts(c->hosts));
     FL_TRY(open_dir(s, c));
     FL_TRY(open_network(s, c));
-    return measure_speeds(s, c, x);
+    return fl_site_measure_speeds(s, c, x);
 }
 
 fl_status fl_site_open(const fl_site_conf *conf, const fl_experiment *x, fl_site **out) {
@@ -255,12 +168,12 @@ void fl_site_close(fl_site *s) {
 
 void fl_site_foretell(const fl_site *s, const fl_experiment *x, fl_plan *p) {
     const fl_reduce_ops *reducer = fl_reducers_all()[x->reduce.reducer];
-    int np = p->conf.np, crowd = crowd_of(s, np), ranks = together(s, np);
+    int np = p->conf.np, crowd = fl_site_crowd(s, np), ranks = together(s, np);
     bool elsewhere = !s->hosts && nodes_at(s, np) > 1;
     fl_experiment_traffic(x, nodes_at(s, np), p);
     fl_cost_of(&(fl_cost_conf){.nodes = nodes_at(s, np),
                                .network = &s->network,
-                               .speeds = speeds_for(s, crowd),
+                               .speeds = fl_site_speeds(s, crowd),
                                .crowd = elsewhere || ranks <= crowd ? 1 : (double)ranks / crowd,
                                .at_a_core = elsewhere || ranks <= s->cores
                                                 ? 1

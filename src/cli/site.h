@@ -20,6 +20,9 @@ typedef struct fl_site_conf {
 
 typedef struct fl_site fl_site;
 
+/* A file like `first`, with the mean of both wherever it has a real number. */
+fl_status fl_site_means(const char *first, const char *second, const char *path);
+
 /* Of the hosts: of what a host file says, so that another file of that name is another; else of the
  * words as they are. */
 uint64_t fl_site_hash(const char *hosts, uint64_t seed);

@@ -87,14 +87,17 @@ static double control_sums(const subject *s) {
     return nodes == 1 ? 0 : (floor(log2(nodes)) + 2 * exceeds) * s->conf->network->latency;
 }
 
-/* A core that computes also moves bytes: it takes so much longer for both. */
+/* A core that computes also moves bytes, and takes longer by a share of the time in which they are
+ * under way: of all of it, or, while computing is the shorter, of its own. */
 static void slow_down(const subject *s, fl_cost *c) {
     double seconds = 0, work = c->backward + c->fixed;
     for (int i = 0; i < s->sums.n; i++) seconds += s->sums.sum[i].wire;
     if (!s->sums.early || work <= 0) return;
     const fl_network *net = s->conf->network;
-    double sent = seconds * net->bytes_per_second * s->conf->nodes / s->p->conf.np,
-           slower = 1 + s->conf->crowd * sent * net->slowdown / work;
+    double share = s->conf->crowd * net->slowdown * net->bytes_per_second * s->conf->nodes /
+                   s->p->conf.np,
+           slower = 1 + share * seconds / work;
+    if (share < 1) slower = fmin(slower, 1 / (1 - share));
     for (int i = 0; i < s->p->n_buckets; i++) c->ready[i] *= slower;
     c->backward *= slower;
     c->fixed *= slower;
