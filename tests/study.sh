@@ -47,8 +47,10 @@ foretold() {
             step += v[12 + l] + v[16 + l] * (all > 0 ? (dx + v[4 + l]) / all : 1)
         }
         for (l = 1; l < first && !(cached == "cached"); l++) step += v[8 + l]
+        for (l = 1; l <= 4; l++) whole += v[12 + l] + v[16 + l]
+        waits = np > 1 && step < whole ? step / whole : 1
         if (cached != "cached") step += v[21] * v[25]
-        printf "%.17g", step + v[22] * share + (np > 1 ? v[23] * share : 0) + v[24]
+        printf "%.17g", step + v[22] * share + (np > 1 ? v[23] * share : 0) + v[24] * waits
     }'
 }
 

@@ -20,6 +20,9 @@
  * Beside early sums computing loses σ a byte that the rank sends meanwhile: σ of all bytes, and no
  * more than the share σ β of the time that it then takes.
  *
+ * Other is what was measured besides; where ranks waited in it for the slowest of them, as much as
+ * they compute of the whole net.
+ *
  * To it come the sums within a node, as measured, and log2 N α for the control sums. Flights, a few
  * of which are under way, are taken to fill the wire: that they do if they hold more than α β
  * bytes. Seconds everywhere; nothing here is collective. */

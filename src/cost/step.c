@@ -134,16 +134,27 @@ static double data_of(const subject *s) {
     return s->conf->crowd * s->times * s->rows * s->conf->speeds->data / s->conf->speeds->threads;
 }
 
+/* Ranks wait for the slowest among them, the longer the more they compute; what one does besides is
+ * the same in every step. */
+static double other_beside(const subject *s, double computing) {
+    double whole = 0, other = s->times * seconds(s, other_of, 0);
+    for (int l = 0; l < s->p->model->n_layers; l++)
+        whole += s->times * (seconds(s, forward_of, l) + seconds(s, backward_of, l));
+    bool waits = s->conf->speeds->ranks > 1 && whole > 0;
+    return waits ? other * fmin(1, computing / whole) : other;
+}
+
 static void add_up(const subject *s, fl_cost *c) {
     double within = within_node(s), weights = fl_sums_last(s->sums.n, s->sums.weights, NULL),
            after = weights + within + control_sums(s);
     c->ahead = s->sums.early ? c->fixed : 0;
     c->reduce = alone(&s->sums) + weights + within;
     c->reduce_exposed = uncovered(s, c, c->ahead) + after;
-    double live = c->forward + c->backward + c->update + c->other;
-    c->cached_step = live + uncovered(s, c, 0) + after;
+    double live = c->forward + c->backward;
+    c->cached_step = live + c->update + other_beside(s, live) + uncovered(s, c, 0) + after;
+    c->other = other_beside(s, live + c->fixed);
     c->data = data_of(s);
-    c->step = c->data + live + c->fixed + c->reduce_exposed;
+    c->step = c->data + live + c->update + c->other + c->fixed + c->reduce_exposed;
 }
 
 void fl_cost_of(const fl_cost_conf *conf, fl_plan *p) {
@@ -158,7 +169,6 @@ void fl_cost_of(const fl_cost_conf *conf, fl_plan *p) {
         snprintf(p->cost.network, sizeof p->cost.network, "%s", conf->network->name);
     add_layers(&s, &p->cost);
     add_backward(&s, &p->cost);
-    p->cost.other = s.times * seconds(&s, other_of, 0);
     p->cost.update = update_of(&s);
     slow_down(&s, &p->cost);
     add_up(&s, &p->cost);
