@@ -68,16 +68,26 @@ static double most_rows(const double *v) { /* that a rank has */
     return ceil(v[FL_STUDY_batch_size] / v[FL_STUDY_np]);
 }
 
+/* The phases are means over all steps, slow ones and the first among them: as parts of the median
+ * step, with which what is simulated is compared, they are so much shorter. */
+static double share_of_median(const double *m) {
+    double mean = 0;
+    for (int i = FL_STUDY_time_data; i <= FL_STUDY_time_other; i++) mean += or_nothing(m[i]);
+    double share = m[FL_STUDY_step_seconds] / mean;
+    return isfinite(share) && share > 0 ? share : 1;
+}
+
 /* What depends on rows is scaled by them; what depends on parameters is not. */
 static void take_times(const fl_study_run *measured, fl_study_run *r, fl_script *s) {
     static const fl_study_figure by_rows[] = {FL_STUDY_time_data, FL_STUDY_time_static,
                                               FL_STUDY_time_forward, FL_STUDY_time_backward};
     const double *m = measured->value;
-    double *v = r->value, scale = most_rows(v) / most_rows(m);
+    double *v = r->value, typical = share_of_median(m),
+           scale = typical * most_rows(v) / most_rows(m);
     for (size_t i = 0; i < FL_COUNT(by_rows); i++)
         v[by_rows[i]] = scale * or_nothing(m[by_rows[i]]);
-    v[FL_STUDY_time_update] = or_nothing(m[FL_STUDY_time_update]);
-    v[FL_STUDY_time_other] = or_nothing(m[FL_STUDY_time_other]);
+    v[FL_STUDY_time_update] = typical * or_nothing(m[FL_STUDY_time_update]);
+    v[FL_STUDY_time_other] = typical * or_nothing(m[FL_STUDY_time_other]);
     s->ahead_seconds = v[FL_STUDY_time_static];
     s->before_seconds = v[FL_STUDY_time_data] + v[FL_STUDY_time_static] + v[FL_STUDY_time_forward];
     s->backward_seconds = v[FL_STUDY_time_backward];
