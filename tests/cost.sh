@@ -38,6 +38,13 @@ for part in data static forward backward reduce_exposed update other; do
 done
 holds 'the parts are the step' "(($parts) / $(number plan.json predicted_step_seconds) - 1) ^ 2 < 1e-18"
 holds 'kept features save the static part' "$(number plan.json predicted_cached_step_seconds) < $(number plan.json predicted_step_seconds)"
+for nothing in data.cache_features=off 'data.augment={horizontal_flip: true}'; do
+    expect 0 '' "nothing kept: $nothing" frostline plan net.yaml --np 2 --measure --json 'freeze={until: pool}' "$nothing"
+    checks=$((checks + 1))
+    ! grep -q predicted_cached out || fail "a step on features that $nothing does not keep"
+done
+expect 0 '' 'variants come again' frostline plan net.yaml --measure --json 'freeze={until: pool}' 'data.augment={horizontal_flip: true}' data.cache_variants=2
+grep -q predicted_cached out || fail 'no step on kept variants'
 expect 0 '' 'without being asked' frostline plan net.yaml --np 2 --json
 checks=$((checks + 1))
 ! grep -q predicted_ out || fail 'seconds that nobody asked for'
@@ -112,6 +119,11 @@ holds 'computing is about the same' "$(number halves backward) < 4 * $(number sl
 expect 0 'until pool' 'depths' frostline plan net.yaml --np 1,2 --nodes 2 --network slow.json --what-if
 expect 0 '' 'depths as JSON' frostline plan net.yaml --np 1,2 --nodes 2 --network slow.json --what-if --json
 grep '^{' out >depths
+checks=$((checks + 1))
+grep -q cached_step_seconds depths || fail 'no depth keeps features'
+expect 0 '' 'depths, and no input comes again' frostline plan net.yaml --what-if --json 'data.augment={horizontal_flip: true}'
+checks=$((checks + 1))
+! grep -q cached out || fail 'depths keep features of inputs that never come again'
 checks=$((checks + 1))
 [ "$(grep -oE '"freeze": "[^"]*"' depths | tr '\n' ' ')" = '"freeze": "nothing" "freeze": "until pool" "freeze": "until flat" "freeze": "until d1" ' ] ||
     fail 'other depths than there are'

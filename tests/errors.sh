@@ -135,6 +135,8 @@ expect 3 'd1.weight' 'weights of another net' frostline eval good.yaml --weights
 sed 's/name: c1/name: conv_1/; s/\[c1\]/[conv_1]/' good.yaml >renamed.yaml
 expect 3 'conv_1.weight' 'weights with other names' frostline eval renamed.yaml --weights $whole
 expect 3 '' 'weights that are text' frostline inspect good.yaml
+expect 2 "'frostline inspect' takes none" 'nothing to override' frostline inspect good.yaml train.epochs=2
+expect 2 "'frostline cp' takes none" 'nothing to override in a copy' frostline cp 01_mlp_sequential.yaml here.yaml train.epochs=2
 
 # Data.
 mkdir -p images/a images/b

@@ -189,12 +189,16 @@ done
 expect 2 "'two' is no number of ranks" 'no number' frostline study net.yaml --simulate 1,two --run-dir wrong
 expect 2 "did you mean '--simulate'" 'mistyped' frostline study net.yaml --simulat 2 --run-dir wrong
 expect 2 'say on how many ranks' 'a network for nothing' frostline study net.yaml --network 1gbit --run-dir wrong
+expect 2 "wants '--hosts'" 'measured where' frostline study net.yaml --simulate 2 --network measured --run-dir wrong
 expect 2 "no network '1gbti'" 'no network' frostline study net.yaml --simulate 2 --network 1gbti --run-dir wrong
 
 expect 2 "option '--simulate', 16 ranks, head: 'distributed.virtual_shards: 8' are fewer than 16 ranks" 'too many for the shards' \
     frostline study net.yaml --freeze head --simulate 4,16 --run-dir wrong distributed.reproducible=ranks
 checks=$((checks + 1))
 [ ! -e wrong ] || fail 'a mistake leaves a folder'
+echo 'localhost slots=2' >one-node
+expect 2 'the ranks are all on one node' 'nothing between' frostline study net.yaml --np 2 --steps 2 --simulate 2 --network measured --hosts one-node --run-dir h
+expect 0 'so simulated ranks are on 1gbit' 'on what then' frostline study net.yaml --np 2 --steps 2 --simulate 2 --hosts one-node --run-dir h
 
 # ---- mistakes in a step ----
 
@@ -204,6 +208,7 @@ wrong() { # CODE FRAGMENT option…
 wrong 2 "did you mean '--network'" one.json --netwrk 1gbit
 wrong 2 "no network '25gbti'" one.json --network 25gbti
 wrong 2 'wants a file' --json
+wrong 2 "'np=3': it overrides a config, and 'frostline simulate' takes none" one.json np=3
 wrong 3 'nowhere.json' nowhere.json
 echo '{' >bad.json
 wrong 3 'no JSON' bad.json

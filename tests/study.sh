@@ -130,6 +130,29 @@ expect 0 '' 'other hosts in this file' frostline study net.yaml --np 2 --steps 2
 equal 'measured again' "$(echo h/speeds-* | wc -w)" 2
 equal 'run again' "$(lines h/study.jsonl)" 2
 
+# What the environment asks of ranks reaches them on every host, and what it changes is another measurement.
+mkdir bin
+printf '#!/bin/bash\necho "$@" >>%q\nexec %q "$@"\n' "$work/told" "$(command -v mpirun)" >bin/mpirun
+chmod +x bin/mpirun
+expect 0 '' 'other kernels' env PATH="$work/bin:$PATH" FROSTLINE_ISA=baseline "$FROSTLINE" study net.yaml --np 2 --steps 2 --run-dir h --hosts hosts
+equal 'measured once more' "$(echo h/speeds-* | wc -w)" 3
+equal 'run once more' "$(lines h/study.jsonl)" 3
+checks=$((checks + 1))
+[ "$(grep -c -e '-x OMP_NUM_THREADS -x FROSTLINE_ISA -np' told)" = "$(lines told)" ] && [ -s told ] || fail 'mpirun is not told of the environment'
+
+# ---- rules: two that are one config are two points; one may be of another net ----
+
+for try in 0 2; do
+    said="$([ $try = 2 ] && echo '2 of 2 runs stood in')"
+    expect 0 "$said" "one config twice, $try known" frostline study net.yaml --freeze config,head --steps 2 --run-dir twins 'freeze={train_last_n: 1}'
+    equal "both are there, $try known" "$(column twins/study.csv runs 1)$(column twins/study.csv runs 2)" 11
+done
+deeper='model.layers=[{flatten: {}}, {dense: {units: 4}}, {dense: {units: 4}}, {dense: {units: 4}}, {dense: {units: 4}}, {dense: {units: 3}}]'
+expect 0 'its net is not the config' 'another net' frostline study net.yaml --freeze "config,$deeper" --steps 2 --run-dir nets
+checks=$((checks + 1))
+[ "$(grep -c '"predicted_step_seconds":[0-9]' nets/study.jsonl)" = 1 ] && [ "$(column nets/study.csv runs 1)" = 1 ] ||
+    fail 'a step is foretold from the layers of another net'
+
 # ---- weak: each rank its own batch ----
 
 expect 0 '' 'a weak study' frostline study net.yaml --np 1,2 --steps 2 --mode weak --run-dir weak 'freeze={until: first}'
@@ -179,6 +202,10 @@ equal 'its points' "$(lines array/study.csv)" 3
 equal 'ranks' "$(column array/study.csv np 1)" 2
 equal 'payload of the head' "$(column array/study.csv payload_bytes 1)" $((27 * 4))
 equal 'of unfrozen' "$(column array/study.csv payload_ratio 2)" 1
+expect 0 'study: there/new/report.html' 'a collection elsewhere' frostline study net.yaml --collect array --run-dir there/new
+checks=$((checks + 1))
+grep -q '<footer>Made from the runs in array\.' there/new/report.html && grep -q '<footer>Made from study.jsonl in this folder\.' s/report.html ||
+    fail 'report.html names another source'
 mkdir empty
 expect 3 "'empty' holds no folder of a finished run" 'nothing to collect' frostline study net.yaml --collect empty
 expect 2 'takes runs as they are' 'a grid of what is there' frostline study net.yaml --collect array --np 2

@@ -97,7 +97,8 @@ static fl_cost cost_with(const place *at, const fl_speeds *speeds) {
                                .shards = at->way == SHARDED,
                                .overlaps = at->way == OVERLAP || at->way == SHARDED,
                                .by_rank = at->way == TREE,
-                               .coded = at->coded},
+                               .coded = at->coded,
+                               .keeps = true},
                &p);
     fl_free(p.cost.ready);
     p.cost.ready = NULL;

@@ -141,6 +141,11 @@ bytes() { # NP REDUCER
                 exit !(off(link) <= 0.02 && off(planned) <= 0.05 && mpi == mpi_planned && mpi > 0) }' >bytes || fail "$(cat bytes)"
     cat bytes
 }
+for command in 'plan net.yaml --np 2' 'study net.yaml --np 1'; do
+    # shellcheck disable=SC2086 # words
+    expect 2 "option '--hosts virtual:nobody': virtual-cluster: cluster 'nobody' is not up" "$command" \
+        env PATH="$(dirname "$script"):$PATH" "$FROSTLINE" $command --hosts virtual:nobody
+done
 for reducer in blocking overlap tree sharded; do
     bytes 2 "$reducer"
     bytes 3 "$reducer"

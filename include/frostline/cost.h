@@ -51,6 +51,8 @@ typedef struct fl_speeds fl_speeds;
 /* Reads what `frostline bench layers --json` printed. FL_ERR_INPUT if it does not tell of each
  * layer of `m`. */
 fl_status fl_speeds_open(const char *path, const fl_model *m, fl_speeds **out);
+/* Whether `m` is the net that they are of: the same layers with the same shapes and parameters. */
+bool fl_speeds_fit(const fl_speeds *s, const fl_model *m);
 void fl_speeds_close(fl_speeds *s); /* NULL is allowed */
 
 typedef struct fl_cost_conf {  /* where a step runs */
@@ -61,6 +63,7 @@ typedef struct fl_cost_conf {  /* where a step runs */
     double at_a_core; /* ranks that take turns on one; at least 1 */
     bool shards, overlaps, by_rank; /* what the reducer does (reduce.h) */
     bool coded;                     /* gradients travel in two bytes a number */
+    bool keeps;                     /* features are to be kept (fl_experiment_keeps) */
 } fl_cost_conf;
 
 /* Fills in p->cost; its traffic must have been worked out for these nodes. What the plan runs of a

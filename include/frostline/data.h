@@ -58,6 +58,9 @@ fl_target fl_dataset_target(const fl_dataset *d);
 /* How many different inputs the rows bring in all epochs together: one each, or when training with
  * augmentation `cache_variants` each; 0 if there is no end to them. */
 int64_t fl_dataset_inputs(const fl_dataset *d, bool training);
+/* Whether inputs of this section come again, so that their features can: fl_dataset_inputs is not
+ * 0. */
+bool fl_data_inputs_return(const fl_data_conf *c);
 int fl_dataset_classes(const fl_dataset *d); /* classes, or length of a target vector */
 const char *fl_dataset_class_name(const fl_dataset *d, int c); /* NULL if it has no name */
 uint64_t fl_dataset_hash(const fl_dataset *d); /* of the list of samples, labels, preparation */

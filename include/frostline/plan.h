@@ -111,7 +111,8 @@ typedef struct fl_cost { /* seconds of one step, as the cost model has it (cost.
     double reduce;         /* the sums and publications, were nothing else done */
     double reduce_exposed; /* of it, what nothing else hides */
     double step;
-    double cached_step; /* where all features are kept: nothing static, nothing read */
+    double cached_step; /* once all features are kept: nothing static, nothing read; 0: they are
+                           not to be */
     double *ready;      /* (n_buckets): since backward began */
 } fl_cost;
 

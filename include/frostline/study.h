@@ -78,6 +78,7 @@ fl_status fl_study_append(const char *path, const fl_study_run *r);
 
 typedef struct fl_study_page {
     const char *title, *command, *config_text;
+    const char *source;      /* that it is made from */
     const char *warning;     /* or NULL */
     const char *none;        /* the rule that freezes nothing, or NULL: ratios are to it */
     int n_rules, n_np;       /* the grid */

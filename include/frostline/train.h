@@ -103,6 +103,8 @@ void fl_experiment_close(fl_experiment *x);
  * virtual shards. */
 fl_status fl_experiment_plan(const fl_experiment *x, int phase, int np, fl_plan **out);
 
+/* Whether features are to be kept under this plan, as far as config and freeze rules tell. */
+bool fl_experiment_keeps(const fl_experiment *x, const fl_plan *p);
 /* Fills in p->memory.data and p->features for the sets of `d` (NULL: they cannot be read here, so
  * their rows are unknown) in a phase of the freeze schedule, by what is free on all nodes of `c`
  * now: collective; NULL: on this node alone. FL_ERR_CONFIG if what `data.cache_features` asks for

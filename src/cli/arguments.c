@@ -119,6 +119,13 @@ fl_status fl_arguments_parse(int argc, char **argv, const fl_option *options, in
     return apply_common();
 }
 
+fl_status fl_arguments_no_overrides(const char *command, const fl_arguments *a) {
+    if (a->n_overrides == 0) return FL_OK;
+    return fl_fail(FL_ERR_CONFIG,
+                   "unexpected argument '%s': it overrides a config, and 'frostline %s' takes none",
+                   a->override[0], command);
+}
+
 void fl_arguments_close(fl_arguments *a) {
     fl_free(a->override);
     fl_free(a->word);

@@ -35,6 +35,8 @@ typedef struct fl_arguments {
  * FL_ERR_CONFIG names what is wrong. Free with fl_arguments_close. */
 fl_status fl_arguments_parse(int argc, char **argv, const fl_option *options, int max_words,
                              fl_arguments *out);
+/* FL_ERR_CONFIG if there are some; for commands without a config. */
+fl_status fl_arguments_no_overrides(const char *command, const fl_arguments *a);
 void fl_arguments_close(fl_arguments *a);
 extern fl_progress fl_cli_progress;
 fl_status fl_cli_need_config(const char *command,

@@ -49,7 +49,7 @@ const fl_command fl_commands[] = {
     {"study",
      "CONFIG [--np 1,2,4] [--freeze none,head,config,until:LAYER,KEY=VALUE] [--steps N] [--mode "
      "strong|weak] [--hosts FILE|virtual[:NAME]] [--repeat N] [--run-dir DIR] [--gnuplot] "
-     "[--simulate 16,64,256,1024 [--network 1gbit|25gbit|FILE]] | CONFIG --collect RUNS",
+     "[--simulate 16,64,256,1024 [--network 1gbit|25gbit|measured|FILE]] | CONFIG --collect RUNS",
      "runs a grid of rank counts and freeze rules; tables, plots and a CSV of what they cost",
      false, fl_cli_study},
     {"simulate", "STEP.json [--network 1gbit|25gbit|FILE] [--json]",

@@ -95,6 +95,7 @@ fl_status fl_cli_cp(fl_comm *c, int argc, char **argv) {
     (void)c;
     fl_arguments a;
     fl_status status = fl_arguments_parse(argc, argv, NULL, 1, &a);
+    if (status == FL_OK) status = fl_arguments_no_overrides(argv[0], &a);
     if (status == FL_OK && a.n_words != 1)
         status =
             fl_fail(FL_ERR_CONFIG, "'frostline cp' needs a NAME (see 'frostline ls') and a FILE");

@@ -93,6 +93,7 @@ fl_status fl_cli_inspect(fl_comm *c, int argc, char **argv) {
         {"json", NULL, NULL, &json}, {"verify", NULL, NULL, &check}, {NULL, NULL, NULL, NULL}};
     fl_arguments a;
     fl_status status = fl_arguments_parse(argc, argv, options, 0, &a);
+    if (status == FL_OK) status = fl_arguments_no_overrides(argv[0], &a);
     if (status == FL_OK && !a.config)
         status = fl_fail(FL_ERR_CONFIG, "'frostline inspect' needs a FILE of weights");
     if (status == FL_OK) status = inspect(a.config, json, check);

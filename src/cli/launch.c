@@ -1,10 +1,13 @@
 /* This program again, under mpirun or on the virtual cluster. */
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/launch.h"
+
+static const char remedy[] = "put it on the PATH (cluster/packages.sh names the packages)";
 
 /* ---- the command ---- */
 
@@ -44,23 +47,29 @@ bool fl_launch_is_virtual(const char *hosts) {
     return hosts && strncmp(hosts, "virtual", 7) == 0 && (!hosts[7] || hosts[7] == ':');
 }
 
-fl_status fl_launch_check_hosts(const char *hosts) {
-    if (!hosts || fl_launch_is_virtual(hosts) || fl_exists(hosts)) return FL_OK;
-    return fl_fail(
-        FL_ERR_CONFIG,
-        "option '--hosts': there is no file '%s'; give a host file of mpirun, or virtual "
-        "for cluster/virtual-cluster",
-        hosts);
+const char *const fl_launch_variables[] = {"OMP_NUM_THREADS", "FROSTLINE_ISA",
+                                           "FROSTLINE_RANKS_PER_NODE", NULL};
+
+/* Ranks on other machines have mpirun's own variables, and those it is told of. */
+static void add_variables(words *w) {
+    for (const char *const *name = fl_launch_variables; *name; name++)
+        if (getenv(*name)) add(w, fl_strdup("-x")), add(w, fl_strdup(*name));
+}
+
+static void add_cluster(words *w, const char *hosts) { /* virtual[:NAME] */
+    add(w, cluster_script());
+    if (hosts[7]) add(w, fl_strdup("--name")), add(w, fl_strdup(hosts + 8));
 }
 
 static words command_of(const fl_launch *l) {
     words w = {0};
-    bool is_virtual = fl_launch_is_virtual(l->hosts);
-    add(&w, is_virtual ? cluster_script() : fl_strdup("mpirun"));
-    if (is_virtual && l->hosts[7]) add(&w, fl_strdup("--name")), add(&w, fl_strdup(l->hosts + 8));
-    if (is_virtual) add(&w, fl_strdup("run")), add(&w, fl_strdup("--np"));
-    if (!is_virtual && l->hosts) add(&w, fl_strdup("--hostfile")), add(&w, fl_strdup(l->hosts));
-    if (!is_virtual) add(&w, fl_strdup("-np"));
+    if (fl_launch_is_virtual(l->hosts)) {
+        add_cluster(&w, l->hosts), add(&w, fl_strdup("run")), add(&w, fl_strdup("--np"));
+    } else {
+        add(&w, fl_strdup("mpirun"));
+        if (l->hosts) add(&w, fl_strdup("--hostfile")), add(&w, fl_strdup(l->hosts));
+        add_variables(&w), add(&w, fl_strdup("-np"));
+    }
     add(&w, fl_format("%d", l->np));
     add(&w, self());
     for (int i = 0; i < l->n; i++) add(&w, fl_strdup(l->word[i]));
@@ -83,11 +92,50 @@ static void set_environment(void) {
 fl_status fl_launch_run(const fl_launch *l, int *code) {
     set_environment();
     words w = command_of(l);
-    fl_process p = {.word = (const char *const *)w.word,
-                    .out = l->out,
-                    .log = l->log,
-                    .remedy = "put it on the PATH (cluster/packages.sh names the packages)"};
+    fl_process p = {
+        .word = (const char *const *)w.word, .out = l->out, .log = l->log, .remedy = remedy};
     fl_status status = fl_process_run(&p, code);
     close_words(&w);
     return status;
+}
+
+/* ---- the hosts ---- */
+
+static fl_status ask_cluster(const char *hosts, const char *log) {
+    int code = 0;
+    words w = {0};
+    add_cluster(&w, hosts), add(&w, fl_strdup("status"));
+    fl_process p = {
+        .word = (const char *const *)w.word, .out = "/dev/null", .log = log, .remedy = remedy};
+    fl_status status = fl_process_run(&p, &code);
+    close_words(&w);
+    if (status != FL_OK || code == 0) return status;
+    char *said = fl_process_last_words(log);
+    status = fl_fail(FL_ERR_CONFIG, "option '--hosts %s': %s", hosts, said);
+    fl_free(said);
+    return status;
+}
+
+static fl_status check_cluster(const char *hosts) {
+    const char *tmp = getenv("TMPDIR");
+    char *log = fl_format("%s/frostline-XXXXXX", tmp ? tmp : "/tmp");
+    int fd = mkstemp(log);
+    fl_status status = fd >= 0 ? ask_cluster(hosts, log)
+                               : fl_fail(FL_ERR_IO,
+                                         "cannot write '%s': %s; set TMPDIR to a folder "
+                                         "with room",
+                                         log, strerror(errno));
+    if (fd >= 0) close(fd), unlink(log);
+    fl_free(log);
+    return status;
+}
+
+fl_status fl_launch_check_hosts(const char *hosts) {
+    if (fl_launch_is_virtual(hosts)) return check_cluster(hosts);
+    if (!hosts || fl_exists(hosts)) return FL_OK;
+    return fl_fail(
+        FL_ERR_CONFIG,
+        "option '--hosts': there is no file '%s'; give a host file of mpirun, or virtual "
+        "for cluster/virtual-cluster",
+        hosts);
 }

@@ -5,8 +5,11 @@
 #include "cli/cli.h"
 #include "frostline/process.h"
 
+/* What the environment may ask of a rank; ended by NULL. */
+extern const char *const fl_launch_variables[];
+
 bool fl_launch_is_virtual(const char *hosts); /* "virtual", "virtual:NAME" */
-/* FL_ERR_CONFIG unless it is that, a file, or NULL: this machine. */
+/* FL_ERR_CONFIG unless it is that, and up; a file; or NULL: this machine. */
 fl_status fl_launch_check_hosts(const char *hosts);
 
 typedef struct fl_launch {

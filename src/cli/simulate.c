@@ -38,8 +38,7 @@ static fl_status run_in(const char *dir, const fl_script *s, const fl_network *n
     fl_status status = fl_simulate(s, n, dir, &r);
     fl_process_signals_end();
     if (status == FL_OK) say(s, n, &r, json);
-    bool named = status != FL_OK && status != FL_ERR_STOPPED; /* the message names a file in it */
-    if (!named) fl_remove_tree(dir);
+    if (status != FL_ERR_INTERNAL) fl_remove_tree(dir); /* whose message names a file in it */
     return status;
 }
 
@@ -77,7 +76,8 @@ fl_status fl_cli_simulate(fl_comm *c, int argc, char **argv) {
                                  {"json", NULL, NULL, &w.json},
                                  {NULL, NULL, NULL, NULL}};
     FL_TRY(fl_arguments_parse(argc, argv, options, 0, &a));
-    fl_status status = simulate(&a, &w);
+    fl_status status = fl_arguments_no_overrides(argv[0], &a);
+    if (status == FL_OK) status = simulate(&a, &w);
     fl_arguments_close(&a);
     return status;
 }

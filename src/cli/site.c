@@ -1,6 +1,7 @@
 /* Measuring what the cost model needs, where the steps are to run. */
 #include "cli/site_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ enum { MOST_AT_A_CORE = 4 }; /* ranks that are measured; more take so many times
 
 static int nodes_at(const fl_site *s, int np) {
     if (s->is_virtual) return np < s->nodes ? np : s->nodes;
-    return (np * s->nodes + s->most - 1) / s->most;
+    return (int)(((int64_t)np * s->nodes + s->most - 1) / s->most);
 }
 
 int fl_site_nodes(const fl_site *s, int np) {
@@ -62,7 +63,7 @@ fl_status fl_site_measure(const fl_site *s, int np, int n, const char *const *wo
     fl_launch l = {.hosts = s->hosts, .np = np, .n = n, .word = word, .out = part, .log = log};
     fl_status status = run(&l);
     if (status == FL_OK && rename(part, path) != 0)
-        status = fl_fail(FL_ERR_IO, "cannot write '%s'", path);
+        status = fl_fail(FL_ERR_IO, "cannot write '%s': %s", path, strerror(errno));
     fl_free(part);
     fl_free(log);
     return status;
@@ -93,12 +94,16 @@ static fl_status measure_network(fl_site *s, int most) {
     return FL_OK;
 }
 
+fl_status fl_site_check_network(const char *network, const char *hosts) {
+    if (!network || strcmp(network, "measured") != 0 || hosts) return FL_OK;
+    return fl_fail(FL_ERR_CONFIG,
+                   "option '--network measured' wants '--hosts', between which to measure; or give "
+                   "1gbit, 25gbit, or a file of 'frostline bench network --json'");
+}
+
 static fl_status open_network(fl_site *s, const fl_site_conf *c) {
     bool measured = c->network && strcmp(c->network, "measured") == 0;
-    if (measured && !c->hosts)
-        return fl_fail(FL_ERR_CONFIG,
-                       "option '--network measured' wants '--hosts', between which to measure; or "
-                       "give 1gbit, 25gbit, or a file of 'frostline bench network --json'");
+    FL_TRY(fl_site_check_network(c->network, c->hosts));
     if (c->hosts && c->np[c->n_np - 1] > 1) FL_TRY(measure_network(s, c->np[c->n_np - 1]));
     if (c->network && !measured) return fl_network_open(c->network, true, &s->network);
     if (!c->hosts && nodes_at(s, c->np[c->n_np - 1]) > 1)
@@ -117,19 +122,31 @@ static fl_status open_dir(fl_site *s, const fl_site_conf *c) {
     if (s->keeps) return fl_make_dirs(s->dir);
     if (mkdtemp(s->dir)) return FL_OK;
     fl_status status =
-        fl_fail(FL_ERR_IO, "cannot make a folder '%s'; set TMPDIR to one with room", s->dir);
+        fl_fail(FL_ERR_IO, "cannot make a folder '%s': %s; set TMPDIR to one with room", s->dir,
+                strerror(errno));
     fl_free(s->dir);
     s->dir = NULL;
     return status;
 }
 
-uint64_t fl_site_hash(const char *hosts, uint64_t seed) {
+static uint64_t hash_text(const char *text, uint64_t seed) {
+    return text ? fl_hash(text, strlen(text), seed) : fl_hash("", 1, seed); /* none is not "" */
+}
+
+static uint64_t hash_of_hosts(const char *hosts, uint64_t seed) {
     char *text = NULL;
     size_t len;
     if (!hosts || fl_launch_is_virtual(hosts) || fl_file_read(hosts, &text, &len) != FL_OK)
-        return fl_hash(hosts ? hosts : "", hosts ? strlen(hosts) : 0, seed);
+        return hash_text(hosts, seed);
     uint64_t hash = fl_hash(text, len, seed);
     fl_free(text);
+    return hash;
+}
+
+uint64_t fl_site_hash(const char *hosts, uint64_t seed) {
+    uint64_t hash = hash_text(FROSTLINE_VERSION, hash_of_hosts(hosts, seed));
+    for (const char *const *name = fl_launch_variables; *name; name++)
+        hash = hash_text(getenv(*name), hash);
     return hash;
 }
 
@@ -166,14 +183,16 @@ void fl_site_close(fl_site *s) {
     fl_free(s);
 }
 
-void fl_site_foretell(const fl_site *s, const fl_experiment *x, fl_plan *p) {
+bool fl_site_foretell(const fl_site *s, const fl_experiment *x, fl_plan *p) {
     const fl_reduce_ops *reducer = fl_reducers_all()[x->reduce.reducer];
     int np = p->conf.np, crowd = fl_site_crowd(s, np), ranks = together(s, np);
     bool elsewhere = !s->hosts && nodes_at(s, np) > 1;
+    const fl_speeds *speeds = fl_site_speeds(s, crowd);
     fl_experiment_traffic(x, nodes_at(s, np), p);
+    if (!speeds || !fl_speeds_fit(speeds, x->model)) return false;
     fl_cost_of(&(fl_cost_conf){.nodes = nodes_at(s, np),
                                .network = &s->network,
-                               .speeds = fl_site_speeds(s, crowd),
+                               .speeds = speeds,
                                .crowd = elsewhere || ranks <= crowd ? 1 : (double)ranks / crowd,
                                .at_a_core = elsewhere || ranks <= s->cores
                                                 ? 1
@@ -181,6 +200,8 @@ void fl_site_foretell(const fl_site *s, const fl_experiment *x, fl_plan *p) {
                                .shards = reducer->shards,
                                .overlaps = reducer->begin || reducer->choose,
                                .by_rank = reducer->by_rank,
-                               .coded = x->reduce.allreduce_dtype != FL_WIRE_FLOAT32},
+                               .coded = x->reduce.allreduce_dtype != FL_WIRE_FLOAT32,
+                               .keeps = fl_experiment_keeps(x, p)},
                p);
+    return true;
 }

@@ -5,7 +5,7 @@
 #include "cli/site.h"
 
 struct fl_site {
-    const char *hosts, *network_word;
+    const char *hosts;
     bool is_virtual;
     int nodes, most; /* of so many ranks, the most */
     long cores;

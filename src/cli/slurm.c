@@ -183,9 +183,9 @@ static void print_script(const job *j) {
     char planned[32];
     printf(
         "#!/usr/bin/env bash\n"
-        "# Submit it with sbatch from the folder that the paths below start from. Planned: %s on "
-        "each node,\n# of which the memory asked for is that and some spare. A run that is asked "
-        "to stop goes on when it is requeued.\n",
+        "# Submit it with sbatch from the folder that the paths below start from. By its plan the "
+        "run takes\n# %s of memory on each node; the job asks for that and some spare. A run that "
+        "is asked to stop goes\n# on when it is requeued.\n",
         fl_human_bytes((double)j->bytes, planned));
     print_directives(j);
     print_arguments(j);

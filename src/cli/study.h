@@ -14,7 +14,7 @@ typedef struct fl_study_conf { /* what the command line asks for */
     int n_simulated, *simulated; /* likewise; 0: nothing is simulated */
     fl_network
         network; /* for them: as the command line says, or as it was measured between hosts */
-    bool network_said;
+    bool network_said, network_measured; /* named; asked to be that between the hosts */
     int n_rules;
     char **rule;
     int steps; /* 0: the config's epochs */
@@ -37,7 +37,8 @@ typedef struct fl_study_point_conf {
     int n;
     char **override;  /* owned; the user's own come first */
     char *text;       /* the resolved config; owned */
-    uint64_t hash;    /* of all that decides what is measured, but for the ranks */
+    uint64_t hash;    /* of the rule, and of all that decides what is measured, but for the ranks */
+    bool foretold;    /* false too before anything is measured to foretell it */
     char *plan;       /* its plan as JSON; owned */
     fl_script script; /* for a simulation, but for the seconds: ready are shares of backward, all 1
                        * where layers' speeds are not known; owned */
@@ -55,6 +56,22 @@ fl_status fl_study_collect(fl_study_conf *c, fl_study_runs *out);
 
 /* Measures what foretells the steps of the grid, or finds it in c->dir. */
 fl_status fl_study_site(const fl_study_conf *c, const fl_experiment *x, struct fl_site **out);
+
+/* ---- running ---- */
+
+typedef struct fl_study {
+    fl_study_conf conf;
+    fl_study_runs known; /* what study.jsonl told */
+    fl_study_runs runs;  /* this grid's */
+    char *jsonl;
+    int failed, made, kept;
+    int first_code;
+    char *first_log;
+} fl_study;
+
+/* Adds one run to the grid's: one that is known and ended well, or else a new one, which the file
+ * then has too. One that fails is told and counted. Nothing is added if a signal has come. */
+fl_status fl_study_take(fl_study *s, const char *rule, int np, int repeat);
 
 /* ---- what is left behind ---- */
 

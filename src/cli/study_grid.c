@@ -151,10 +151,10 @@ static fl_status resolve(const fl_study_conf *c, int np, fl_study_point_conf *p)
     fl_plan *plan;
     FL_TRY(open_config(c->config, p->n, (const char *const *)p->override, &config, &x));
     p->text = fl_config_text(config);
-    p->hash = fl_site_hash(c->hosts, fl_hash(p->text, strlen(p->text), 0));
+    p->hash = fl_site_hash(c->hosts, fl_hash(p->text, strlen(p->text), p->hash));
     fl_status status = fl_experiment_plan(x, 0, np, &plan);
     if (status == FL_OK) {
-        if (c->site) fl_site_foretell(c->site, x, plan);
+        p->foretold = c->site && fl_site_foretell(c->site, x, plan);
         p->plan = fl_plan_json(plan);
         fl_study_sketch(plan, &x->reduce, &p->script);
         fl_plan_close(plan);
@@ -166,7 +166,7 @@ static fl_status resolve(const fl_study_conf *c, int np, fl_study_point_conf *p)
 
 fl_status fl_study_point_open(const fl_study_conf *c, const char *rule, int np,
                               fl_study_point_conf *out) {
-    *out = (fl_study_point_conf){0};
+    *out = (fl_study_point_conf){.hash = fl_hash(rule, strlen(rule), 0)};
     fl_status status = write_overrides(c, rule, np, out);
     if (status == FL_OK) status = resolve(c, np, out);
     if (status != FL_OK) fl_study_point_close(out);

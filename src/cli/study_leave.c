@@ -62,12 +62,15 @@ static const char *unfrozen_rule(const fl_study_conf *c) {
 
 fl_status fl_study_leave(const fl_study_conf *c, const fl_study_runs *runs) {
     const char *fact[MAX_FACTS][2];
-    char *warning = fl_study_cores_warning(c);
+    char *warning = fl_study_cores_warning(c),
+         *source = c->collected ? fl_format("the runs in %s", c->runs)
+                                : fl_strdup("study.jsonl in this folder");
     json_t *env = environment(c, runs);
     fl_study_page page = {.title = c->title,
                           .command = fl_cli_command_line,
                           .config_text = c->config_text,
                           .warning = warning,
+                          .source = source,
                           .none = unfrozen_rule(c),
                           .n_rules = c->n_rules,
                           .n_np = c->n_np,
@@ -84,5 +87,6 @@ fl_status fl_study_leave(const fl_study_conf *c, const fl_study_runs *runs) {
     if (status == FL_OK && c->gnuplot) status = fl_study_gnuplot(c->dir, &page, runs);
     json_decref(env);
     fl_free(warning);
+    fl_free(source);
     return status;
 }

@@ -1,12 +1,14 @@
 /* frostline study --simulate: the same freeze rules on ranks that are not there. What computing
  * takes is measured: by the study's own runs of the rule, with the most ranks that are not more
- * than those simulated, and scaled to the rows that a rank then has. */
+ * than those simulated (or, where all are more, with the fewest), and scaled to the rows that a
+ * rank then has. */
 #include <math.h>
 #include <string.h>
 
-#include "cli/launch.h"
+#include "cli/site.h"
 #include "cli/study.h"
 #include "frostline/log.h"
+#include "frostline/process.h"
 
 fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_conf *c) {
     if (network && !ranks)
@@ -14,7 +16,9 @@ fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_
                                       "many ranks, for example --simulate 16,64");
     if (!ranks) return FL_OK;
     FL_TRY(fl_study_ranks("simulate", ranks, &c->n_simulated, &c->simulated));
-    if (network && strcmp(network, "measured") == 0) network = NULL; /* between the hosts */
+    FL_TRY(fl_site_check_network(network, c->hosts));
+    c->network_measured = network && strcmp(network, "measured") == 0;
+    if (c->network_measured) network = NULL;
     c->network_said = network != NULL;
     FL_TRY(fl_network_open(network ? network : "1gbit", true, &c->network));
     return fl_simulate_ready();

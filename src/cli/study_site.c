@@ -1,5 +1,4 @@
 /* What a study measures before its runs, to foretell their steps. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/site.h"
@@ -7,12 +6,8 @@
 
 /* What is measured belongs to this config on these hosts; another grid finds it again. */
 fl_status fl_study_site(const fl_study_conf *c, const fl_experiment *x, fl_site **out) {
-    const char *threads = getenv("OMP_NUM_THREADS"), *isa = getenv("FROSTLINE_ISA");
-    char *how = fl_format("%s %s %s", FROSTLINE_VERSION, threads ? threads : "", isa ? isa : "");
-    uint64_t key = fl_hash(c->config_text, strlen(c->config_text), fl_hash(how, strlen(how), 0));
-    fl_free(how);
-    char *dir =
-        fl_format("%s/speeds-%016llx", c->dir, (unsigned long long)fl_site_hash(c->hosts, key));
+    uint64_t key = fl_site_hash(c->hosts, fl_hash(c->config_text, strlen(c->config_text), 0));
+    char *dir = fl_format("%s/speeds-%016llx", c->dir, (unsigned long long)key);
     fl_site_conf conf = {.hosts = c->hosts,
                          .config = c->config,
                          .n_overrides = c->n_overrides,

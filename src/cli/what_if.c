@@ -64,7 +64,7 @@ static fl_what_if_point point_of(const ground *g, const fl_experiment *x, fl_pla
         .memory = (double)fl_plan_memory_per_node(p) +
                   (double)fl_plan_memory_per_rank(p) * ((np + nodes - 1) / nodes),
         .step = p->cost.step,
-        .cached_step = p->cost.cached_step,
+        .cached_step = p->cost.cached_step > 0 ? p->cost.cached_step : p->cost.step,
     };
 }
 
@@ -73,6 +73,7 @@ static fl_status fill_points(const ground *g, const fl_experiment *x, int depth,
         fl_plan *p;
         FL_TRY(fl_experiment_plan(x, 0, out->np[i], &p));
         out->point[depth * out->n_np + i] = point_of(g, x, p);
+        out->keeps |= p->cost.cached_step > 0;
         fl_plan_close(p);
     }
     return FL_OK;
@@ -104,7 +105,6 @@ fl_status fl_plan_what_if(const fl_cli *cli, const fl_plan_wish *w) {
                         .np = w->np,
                         .rule = (const char *const *)d.rule,
                         .batch_size = cli->x->train.batch_size,
-                        .keeps = cli->x->data.cache_features != FL_CACHE_OFF,
                         .network = network ? network->name : NULL};
     table.point = fl_alloc((size_t)(d.n * w->n_np) * sizeof *table.point);
     fl_status status = fill(&g, &d, &table);

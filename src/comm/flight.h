@@ -22,7 +22,7 @@ typedef struct fl_flight { /* floats at … at + piece of every part of a slice 
     size_t at;
     int tag;
     int n_requests;
-    MPI_Request *request; /* (2 ranks) */
+    MPI_Request *request; /* as many as may be under way at once */
     float *in;            /* (ranks, piece): what the others sent; or all parts, packed */
     /* if lanes are halved: */
     size_t *start; /* (ranks + 1): of each part, in what is packed */

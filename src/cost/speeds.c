@@ -4,6 +4,19 @@
 #include <jansson.h>
 #include <string.h>
 
+static uint64_t net_of(const fl_model *m) {
+    uint64_t h = 0;
+    for (int l = 0; l < m->n_layers; l++) {
+        const fl_model_layer *layer = &m->layer[l];
+        h = fl_hash(layer->name, strlen(layer->name), h);
+        h = fl_hash(layer->ops->name, strlen(layer->ops->name), h);
+        h = fl_hash(layer->shape.d, (size_t)layer->shape.n * sizeof *layer->shape.d, h);
+        for (int i = 0; i < layer->n_params; i++)
+            h = fl_hash(&m->param[layer->first_param + i].len, sizeof(size_t), h);
+    }
+    return h;
+}
+
 static double number(const json_t *o, const char *key, bool *sound) {
     const json_t *v = json_object_get(o, key);
     if (!json_is_number(v) || !(json_number_value(v) >= 0)) *sound = false;
@@ -49,7 +62,7 @@ static bool parse(const json_t *o, const fl_model *m, fl_speeds *s) {
     s->floats = number(o, "trainable_parameters", &sound);
     s->bytes = number(o, "payload_bytes", &sound);
     s->data = json_number_value(json_object_get(o, "data_seconds_per_row")); /* null: 0 */
-    s->n_layers = m->n_layers;
+    s->net = net_of(m);
     read_layers(json_object_get(o, "layers"), m, s, &sound);
     for (; s->n_rows < FL_SPEEDS_ROWS && s->n_rows < (int)json_array_size(results); s->n_rows++)
         read_rows(json_array_get(results, (size_t)s->n_rows), m->n_layers, &s->at[s->n_rows],
@@ -77,6 +90,10 @@ fl_status fl_speeds_open(const char *path, const fl_model *m, fl_speeds **out) {
                    "'%s' does not tell what this net's layers take; 'frostline bench layers CONFIG "
                    "--json' measures it",
                    path);
+}
+
+bool fl_speeds_fit(const fl_speeds *s, const fl_model *m) {
+    return s->net == net_of(m);
 }
 
 void fl_speeds_close(fl_speeds *s) {

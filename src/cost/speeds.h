@@ -17,8 +17,9 @@ typedef struct fl_rows_speed {
 } fl_rows_speed;
 
 struct fl_speeds {
-    int ranks, nodes, threads, n_layers, n_rows; /* threads: of each rank */
-    double data;                                 /* per row; 0: nothing is known to be read */
+    uint64_t net;                      /* that was measured: its layers and their shapes */
+    int ranks, nodes, threads, n_rows; /* threads: of each rank */
+    double data;                       /* per row; 0: nothing is known to be read */
     double floats, bytes;        /* that were updated, by all ranks of a node together; summed */
     double *flops_dx, *flops_dw; /* (layers) per row, as measured: of the whole backward */
     fl_rows_speed at[FL_SPEEDS_ROWS]; /* ascending */

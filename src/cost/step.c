@@ -151,7 +151,8 @@ static void add_up(const subject *s, fl_cost *c) {
     c->reduce = alone(&s->sums) + weights + within;
     c->reduce_exposed = uncovered(s, c, c->ahead) + after;
     double live = c->forward + c->backward;
-    c->cached_step = live + c->update + other_beside(s, live) + uncovered(s, c, 0) + after;
+    if (s->conf->keeps)
+        c->cached_step = live + c->update + other_beside(s, live) + uncovered(s, c, 0) + after;
     c->other = other_beside(s, live + c->fixed);
     c->data = data_of(s);
     c->step = c->data + live + c->update + c->other + c->fixed + c->reduce_exposed;

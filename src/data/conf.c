@@ -205,6 +205,12 @@ static fl_status fit_images(const fl_data_conf *conf, const fl_node *section, co
                          p->c, known ? "" : "1 or ", from);
 }
 
+bool fl_data_inputs_return(const fl_data_conf *c) {
+    fl_augment a;
+    return c->cache_variants != FL_NONE ||
+           (fl_prep_augment(c->augment, &a) == FL_OK && !fl_augment_any(&a));
+}
+
 fl_status fl_prep_open(const fl_data_conf *conf, fl_node *section, fl_shape input,
                        const fl_source *s, fl_prep *p) {
     norm n;

@@ -12,6 +12,11 @@ typedef struct line {
     double seconds;
 } line;
 
+/* What is known of the data may speak against keeping features after all. */
+bool fl_shows_cached_step(const fl_plan *p) {
+    return p->cost.cached_step > 0 && !p->features.reason;
+}
+
 void fl_add_cost(const fl_plan *p, int columns, fl_text *out) {
     static const fl_table_column columns_of[] = {{"A step, foretold", .right = false},
                                                  {"Time", .right = true}};
@@ -40,7 +45,7 @@ void fl_add_cost(const fl_plan *p, int columns, fl_text *out) {
     fl_table_print(&t, columns, out);
     fl_table_close(&t);
     fl_text_add(out, " %.4g samples/s", (double)p->conf.batch_size / c->step);
-    if (p->feature_width)
+    if (fl_shows_cached_step(p))
         fl_text_add(out, "; %s a step once all features are kept",
                     fl_human_seconds(c->cached_step, text));
     fl_text_add(out, "\n from what each layer took on this machine%s%s\n",

@@ -181,6 +181,8 @@ void fl_study_html(fl_text *out, const fl_study_page *page, const fl_study_runs 
     fl_study_simulated_section(out, page, points, simulated);
     fl_page_facts(out, page->n_facts, page->fact);
     fl_page_text(out, "Resolved config", page->config_text);
-    fl_text_add(out, "</main>\n<footer>Made from study.jsonl in this folder. This file needs no "
-                     "network and runs no scripts.</footer>\n</body>\n</html>\n");
+    fl_text_add(out, "</main>\n<footer>Made from ");
+    fl_text_escape(out, page->source);
+    fl_text_add(out, ". This file needs no network and runs no scripts.</footer>\n</body>\n"
+                     "</html>\n");
 }

@@ -24,6 +24,7 @@ void fl_add_buckets(const fl_plan *p, int columns, fl_text *t);
 void fl_add_traffic(const fl_plan *p, fl_text *t);
 
 /* The seconds of a step, if they were worked out. */
+bool fl_shows_cached_step(const fl_plan *p);
 void fl_add_cost(const fl_plan *p, int columns, fl_text *t);
 void fl_set_cost(json_t *o, const fl_plan *p);
 

@@ -12,7 +12,7 @@ void fl_set_cost(json_t *o, const fl_plan *p) {
     if (!c->known) return;
     json_t *parts = json_object();
     set(o, "predicted_step_seconds", c->step);
-    if (p->feature_width) set(o, "predicted_cached_step_seconds", c->cached_step);
+    if (fl_shows_cached_step(p)) set(o, "predicted_cached_step_seconds", c->cached_step);
     json_object_set_new(parts, "network", *c->network ? json_string(c->network) : json_null());
     set(parts, "data", c->data);
     set(parts, "static", c->fixed);

@@ -74,6 +74,11 @@ static void choose(fl_comm *c, const fl_experiment *x, fl_feature_plan *f) {
     }
 }
 
+bool fl_experiment_keeps(const fl_experiment *x, const fl_plan *p) {
+    return x->data.cache_features != FL_CACHE_OFF && p->feature_width > 0 &&
+           fl_data_inputs_return(&x->data);
+}
+
 fl_status fl_experiment_features(fl_comm *c, const fl_experiment *x, const fl_data *d, int phase,
                                  fl_plan *p) {
     static const char *const places[] = {
