@@ -32,7 +32,7 @@ train:      base config comm kernel layer weights model freeze frost plan data o
 cli:        base config comm kernel layer weights model freeze frost plan data optim reduce checkpoint cost report simulate train
 '
 # headers that do not bear their room's name
-header_room='log.h:base process.h:base trace.h:base arena.h:base rng.h:base tensor.h:base field.h:config traffic.h:comm each.h:kernel conv.h:kernel study.h:report'
+header_room='log.h:base half.h:base process.h:base trace.h:base arena.h:base rng.h:base tensor.h:base field.h:config traffic.h:comm each.h:kernel conv.h:kernel study.h:report'
 
 # external header: the files that may include it (a glob), and how many of them may
 externals='

@@ -12,7 +12,10 @@ static const double fixed = 0.3, forward = 0.1, backward[] = {0, 0.4, 0.2}; /* o
 
 /* One row a rank; the lowest layer is static, each of the others brings a bucket. */
 static char names[LAYERS][8] = {"low", "middle", "top"};
-static fl_model_layer layers[LAYERS] = {{.name = names[0]}, {.name = names[1]}, {.name = names[2]}};
+static const fl_layer_ops dense = {.name = "dense"}, add = {.name = "add"};
+static fl_model_layer layers[LAYERS] = {{.name = names[0], .ops = &dense},
+                                        {.name = names[1], .ops = &dense},
+                                        {.name = names[2], .ops = &dense}};
 static const fl_model model = {.n_layers = LAYERS, .layer = layers};
 
 typedef enum way { BLOCKING, OVERLAP, SHARDED, TREE } way;
@@ -351,8 +354,34 @@ static void networks(void **state) {
     assert_message("bad", "bytes_per_second");
 }
 
+/* ---- whose speeds they are ---- */
+
+static void speeds_are_of_one_net(void **state) {
+    (void)state;
+    fl_speeds *s = speeds_with(0, 0);
+    fl_param weight = {.len = 3};
+    fl_model other = model;
+    fl_model_layer changed[LAYERS + 1];
+    memcpy(changed, layers, sizeof layers);
+    changed[LAYERS] = layers[0];
+    other.layer = changed;
+    other.param = &weight;
+    assert_true(fl_speeds_fit(s, &model) && fl_speeds_fit(s, &other));
+    for (int change = 0; change < 5; change++) {
+        memcpy(changed, layers, sizeof layers);
+        other.n_layers = change == 0 ? LAYERS + 1 : LAYERS;
+        if (change == 1) changed[1].name = names[0];
+        if (change == 2) changed[1].ops = &add;
+        if (change == 3) changed[1].shape = (fl_shape){1, {5}};
+        if (change == 4) changed[1].n_params = 1;
+        assert_false(fl_speeds_fit(s, &other));
+    }
+    fl_speeds_close(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(speeds_are_of_one_net),
         cmocka_unit_test(blocking_hides_nothing),
         cmocka_unit_test(overlap_leaves_what_is_late),
         cmocka_unit_test(latencies_pass_at_once),

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "frost/half.h"
 #include "frostline/frost.h"
+#include "frostline/half.h"
 #include "unit.h"
 
 enum { ROWS = 13, WIDTH = 21 };
@@ -148,10 +148,9 @@ static void every_half_is_widened_and_narrowed(void **state) {
     (void)state;
     for (int i = 0; i < 1 << 16; i++) {
         uint16_t half = (uint16_t)i, back;
-        float v, is = value_of(half);
-        fl_half_widen(1, &half, &v);
+        float v = fl_from_float16(half), is = value_of(half);
         assert_true(isnan(is) ? isnan(v) : v == is && signbit(v) == signbit(is));
-        fl_half_narrow(1, &v, &back);
+        back = fl_to_float16(v);
         if (isnan(is))
             assert_true((back & 0x7fff) > 0x7c00);
         else
@@ -160,10 +159,7 @@ static void every_half_is_widened_and_narrowed(void **state) {
 }
 
 static uint16_t narrowed(double v) {
-    float f = (float)v;
-    uint16_t half;
-    fl_half_narrow(1, &f, &half);
-    return half;
+    return fl_to_float16((float)v);
 }
 
 /* Between two neighbours: below the middle the lower, above it the upper, on it the even one. */

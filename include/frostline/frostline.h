@@ -6,6 +6,7 @@
 #include "frostline/base.h"
 #include "frostline/log.h"
 #include "frostline/process.h"
+#include "frostline/half.h"
 #include "frostline/trace.h"
 #include "frostline/arena.h"
 #include "frostline/rng.h"

@@ -92,6 +92,7 @@ fl_status fl_cli_plan(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_slurm(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_validate(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_config(fl_comm *c, int argc, char **argv);
+fl_status fl_cli_convert(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_inspect(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_study(fl_comm *c, int argc, char **argv);
 fl_status fl_cli_simulate(fl_comm *c, int argc, char **argv);

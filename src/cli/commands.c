@@ -34,6 +34,12 @@ const fl_command fl_commands[] = {
     {"config", "CONFIG | --defaults | --schema",
      "the resolved config; all options with defaults; their JSON schema", false, fl_cli_config},
     {"inspect", "FILE [--json] [--verify]", "the tensors of a weight file", false, fl_cli_inspect},
+    {"convert",
+     "IN OUT [--names frostline|torchvision|keras] [--dtype float32|float16|bfloat16] [--tensor "
+     "NAME]",
+     "a weight file in another format (safetensors, npy), number format, or with a base's tensors "
+     "named as others do",
+     false, fl_cli_convert},
     {"sample", "CONFIG --row N --output IMAGE.png",
      "writes an image of the validation set to a file, and names its class", false, fl_cli_sample},
     {"bench",

@@ -3,9 +3,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "frost/half.h"
 #include "frostline/arena.h"
 #include "frostline/frost.h"
+#include "frostline/half.h"
 
 typedef struct head { /* its own checksum last */
     char magic[8];
@@ -105,18 +105,20 @@ void *fl_cache_row(fl_cache *c, int64_t row) {
 
 void fl_cache_put(fl_cache *c, int64_t row, size_t at, const float *v, size_t n) {
     void *to = (char *)fl_cache_row(c, row) + at * c->size;
-    if (c->conf.dtype == FL_CACHE_FLOAT16)
-        fl_half_narrow(n, v, to);
-    else
+    uint16_t *half = to;
+    if (c->conf.dtype != FL_CACHE_FLOAT16)
         memcpy(to, v, n * sizeof *v);
+    else
+        for (size_t i = 0; i < n; i++) half[i] = fl_to_float16(v[i]);
 }
 
 void fl_cache_get(const fl_cache *c, int64_t row, size_t at, float *v, size_t n) {
     const void *from = c->data + (size_t)row * c->stride + at * c->size;
-    if (c->conf.dtype == FL_CACHE_FLOAT16)
-        fl_half_widen(n, from, v);
-    else
+    const uint16_t *half = from;
+    if (c->conf.dtype != FL_CACHE_FLOAT16)
         memcpy(v, from, n * sizeof *v);
+    else
+        for (size_t i = 0; i < n; i++) v[i] = fl_from_float16(half[i]);
 }
 
 void fl_cache_mark(fl_cache *c, int64_t row) {

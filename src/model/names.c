@@ -18,15 +18,17 @@ static bool aliased(const fl_model *m, fl_naming names) {
     return names != FL_NAMES_FROSTLINE && m->net && m->net->base->alias == names;
 }
 
-char *fl_names_param(const fl_model *m, const fl_param *p, fl_naming names) {
-    const fl_model_layer *l = &m->layer[p->layer];
+const char *fl_names_layer(const fl_model *m, int layer, fl_naming names) {
+    const fl_model_layer *l = &m->layer[layer];
     /* the base's layers come first, in the base's order */
-    const char *layer =
-        l->group ? fl_base_layer_name(m->net, p->layer, aliased(m, names)) : l->name;
-    return fl_format("%s.%s", layer, p->spec->name);
+    return l->group ? fl_base_layer_name(m->net, layer, aliased(m, names)) : l->name;
 }
 
-static bool is_of_layer(const char *tensor, const char *layer) {
+char *fl_names_param(const fl_model *m, const fl_param *p, fl_naming names) {
+    return fl_format("%s.%s", fl_names_layer(m, p->layer, names), p->spec->name);
+}
+
+bool fl_names_is_of(const char *tensor, const char *layer) {
     size_t n = strlen(layer);
     return strncmp(tensor, layer, n) == 0 && tensor[n] == '.' && !strchr(tensor + n + 1, '.');
 }
@@ -39,7 +41,7 @@ bool fl_names_unused_top(const fl_model *m, fl_naming names, const char *tensor)
     if (!m->net || has_top(m)) return false;
     for (int i = m->net->top; i < m->net->n; i++) {
         const char *name = fl_base_layer_name(m->net, i, aliased(m, names));
-        if (is_of_layer(tensor, name)) return true;
+        if (fl_names_is_of(tensor, name)) return true;
     }
     return false;
 }

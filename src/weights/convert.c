@@ -1,29 +1,8 @@
 /* Elements of a file as float or int64. The data may lie at any address, hence the memcpy loads. */
 #include <string.h>
 
+#include "frostline/half.h"
 #include "weights/format.h"
-
-static float float_of_bits(uint32_t bits) {
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-/* IEEE binary16: 1 sign, 5 exponent, 10 fraction bits. Every value is exact in a float. */
-static float float_of_half(uint16_t h) {
-    uint32_t sign = (uint32_t)(h >> 15) << 31, exponent = h >> 10 & 31, fraction = h & 1023;
-    if (exponent == 0) { /* zero and subnormal: computed, as a flush-to-zero mode could lose them */
-        float size = (float)fraction * 0x1p-24f;
-        return sign ? -size : size;
-    }
-    uint32_t wide = exponent == 31 ? 255 : exponent + 127 - 15;
-    return float_of_bits(sign | wide << 23 | fraction << 13);
-}
-
-/* bfloat16 is the upper half of a float. */
-static float float_of_bfloat(uint16_t b) {
-    return float_of_bits((uint32_t)b << 16);
-}
 
 /* Functions name(src, n, dst), which convert n elements of a type one by one. */
 #define CONVERSION(name, type, result, value)                                                      \
@@ -36,8 +15,8 @@ static float float_of_bfloat(uint16_t b) {
     }
 
 CONVERSION(from_f32, float, float, v)
-CONVERSION(from_f16, uint16_t, float, float_of_half(v))
-CONVERSION(from_bf16, uint16_t, float, float_of_bfloat(v))
+CONVERSION(from_f16, uint16_t, float, fl_from_float16(v))
+CONVERSION(from_bf16, uint16_t, float, fl_from_bfloat16(v))
 CONVERSION(from_f64, double, float, (float)v)
 CONVERSION(from_i64, int64_t, int64_t, v)
 CONVERSION(from_i32, int32_t, int64_t, v)
