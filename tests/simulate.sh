@@ -197,6 +197,12 @@ expect 2 "option '--simulate', 16 ranks, head: 'distributed.virtual_shards: 8' a
 checks=$((checks + 1))
 [ ! -e wrong ] || fail 'a mistake leaves a folder'
 echo 'localhost slots=2' >one-node
+expect 2 'wants ranks on several hosts' 'one rank' frostline study net.yaml --simulate 2 --network measured --hosts one-node --run-dir wrong
+mkdir failing
+printf '#!/bin/bash\necho no such host >&2\nexit 9\n' >failing/mpirun
+chmod +x failing/mpirun
+expect 1 'no such host' 'a network that cannot be measured' \
+    env PATH="$work/failing:$PATH" "$FROSTLINE" study net.yaml --np 2 --simulate 2 --network measured --hosts one-node --run-dir h
 expect 2 'the ranks are all on one node' 'nothing between' frostline study net.yaml --np 2 --steps 2 --simulate 2 --network measured --hosts one-node --run-dir h
 expect 0 'so simulated ranks are on 1gbit' 'on what then' frostline study net.yaml --np 2 --steps 2 --simulate 2 --hosts one-node --run-dir h
 

@@ -126,7 +126,7 @@ cp hosts same
 expect 0 '1 of 1 runs stood in' 'the same hosts in another file' frostline study net.yaml --np 2 --steps 2 --run-dir h --hosts same
 equal 'measured once' "$(echo h/speeds-* | wc -w)" 1
 echo 'localhost slots=3' >hosts
-expect 0 '' 'other hosts in this file' frostline study net.yaml --np 2 --steps 2 --run-dir h --hosts hosts
+expect 0 '1 run in h/study.jsonl had another config, version or environment: left aside' 'other hosts in this file' frostline study net.yaml --np 2 --steps 2 --run-dir h --hosts hosts
 equal 'measured again' "$(echo h/speeds-* | wc -w)" 2
 equal 'run again' "$(lines h/study.jsonl)" 2
 
@@ -134,7 +134,7 @@ equal 'run again' "$(lines h/study.jsonl)" 2
 mkdir bin
 printf '#!/bin/bash\necho "$@" >>%q\nexec %q "$@"\n' "$work/told" "$(command -v mpirun)" >bin/mpirun
 chmod +x bin/mpirun
-expect 0 '' 'other kernels' env PATH="$work/bin:$PATH" FROSTLINE_ISA=baseline "$FROSTLINE" study net.yaml --np 2 --steps 2 --run-dir h --hosts hosts
+expect 0 '2 runs in h/study.jsonl had another' 'other kernels' env PATH="$work/bin:$PATH" FROSTLINE_ISA=baseline "$FROSTLINE" study net.yaml --np 2 --steps 2 --run-dir h --hosts hosts
 equal 'measured once more' "$(echo h/speeds-* | wc -w)" 3
 equal 'run once more' "$(lines h/study.jsonl)" 3
 checks=$((checks + 1))

@@ -94,13 +94,13 @@ const char *fl_names_text(fl_naming names); /* "torchvision" */
 typedef struct fl_translation { /* of the names in a file of weights */
     const char *base;           /* whose tensors are there */
     fl_naming from;
-    int count, changed; /* names, and those of them that are others now */
-    char **name; /* (count) in the order of the file; those of no base's layer as they were */
+    int count;
+    char **name; /* (count) in the order of the file; NULL: of no layer of the base */
 } fl_translation;
 
 /* Finds out which base the tensors of a file belong to, and by whose names: all that it has below
- * its top must be there. FL_ERR_INPUT if there is no such base; FL_ERR_CONFIG if it has no names of
- * that kind. Close on success. */
+ * its top must be there, in its shapes; the top's are translated if they too are. FL_ERR_INPUT if
+ * there is no such base; FL_ERR_CONFIG if it has no names of that kind. Close on success. */
 fl_status fl_names_translate(const fl_weights *w, fl_naming to, fl_translation *out);
 void fl_names_close(fl_translation *t);
 

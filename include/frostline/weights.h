@@ -22,6 +22,7 @@ typedef enum fl_dtype {
 } fl_dtype;
 const char *fl_dtype_name(fl_dtype t); /* "F32", … as in safetensors */
 size_t fl_dtype_size(fl_dtype t);
+bool fl_dtype_is_floating(fl_dtype t);
 
 enum { FL_MAX_DIMS = 8 };
 

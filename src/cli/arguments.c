@@ -122,8 +122,9 @@ fl_status fl_arguments_parse(int argc, char **argv, const fl_option *options, in
 fl_status fl_arguments_no_overrides(const char *command, const fl_arguments *a) {
     if (a->n_overrides == 0) return FL_OK;
     return fl_fail(FL_ERR_CONFIG,
-                   "unexpected argument '%s': it overrides a config, and 'frostline %s' takes none",
-                   a->override[0], command);
+                   "unexpected argument '%s': it overrides a config, and 'frostline %s' takes none "
+                   "(a file of that name is ./%s)",
+                   a->override[0], command, a->override[0]);
 }
 
 void fl_arguments_close(fl_arguments *a) {

@@ -62,7 +62,7 @@ static void print_json(const fl_weights *w) {
 static fl_status verify(const fl_weights *w) {
     for (int i = 0; i < fl_weights_count(w); i++) {
         const fl_tensor_info *t = fl_weights_at(w, i);
-        if (t->dtype > FL_F64) continue;
+        if (!fl_dtype_is_floating(t->dtype)) continue;
         float *values = fl_alloc(t->count * sizeof *values);
         size_t bad = 0;
         fl_status status = fl_tensor_read_float(w, t, values);

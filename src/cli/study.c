@@ -1,6 +1,8 @@
 /* frostline study: a grid of rank counts and freeze rules, run, measured, drawn. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/bench.h"
 #include "cli/launch.h"
@@ -94,11 +96,29 @@ static fl_status run_all_on(fl_study *s, const fl_site *site) {
 static fl_status run_grid(fl_study *s, const fl_experiment *x) {
     fl_site *site;
     fl_status status = fl_study_site(&s->conf, x, &site);
-    if (status == FL_ERR_STOPPED || status == FL_ERR_IO) return status;
+    bool needed = s->conf.network_measured || status == FL_ERR_STOPPED || status == FL_ERR_IO;
+    if (status != FL_OK && needed) return status;
     if (status != FL_OK) fl_warn("no step is foretold: %s", fl_message());
     status = run_all_on(s, site);
     fl_site_close(site);
     return status;
+}
+
+/* Runs of points of this grid, made otherwise: whoever goes on is told why they are made again. */
+static int count_left(const fl_study *s) {
+    int n = 0;
+    for (int i = 0; i < s->known.n; i++)
+        for (int j = 0; j < s->runs.n; j++) {
+            const fl_study_run *a = &s->known.run[i], *b = &s->runs.run[j];
+            bool same = strcmp(a->rule, b->rule) == 0 && strcmp(a->key, b->key) != 0;
+            static const fl_study_figure of[] = {FL_STUDY_np, FL_STUDY_repeat, FL_STUDY_simulated};
+            for (size_t k = 0; k < FL_COUNT(of) && same; k++) {
+                double x = a->value[of[k]], y = b->value[of[k]];
+                same = x == y || (isnan(x) && isnan(y));
+            }
+            n += same;
+        }
+    return n;
 }
 
 static fl_status study_all(fl_study *s, const fl_experiment *x) {
@@ -112,6 +132,10 @@ static fl_status study_all(fl_study *s, const fl_experiment *x) {
     fl_status status = run_grid(s, x);
     fl_process_signals_end();
     FL_TRY(status);
+    int left = count_left(s);
+    if (left)
+        fl_note("%d run%s in %s had another config, version or environment: left aside", left,
+                left > 1 ? "s" : "", s->jsonl);
     if (s->kept) printf("%d of %d runs stood in %s\n", s->kept, s->kept + s->made, s->jsonl);
     printf("study: %s/report.html\n", s->conf.dir);
     return verdict(s);

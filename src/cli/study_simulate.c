@@ -18,6 +18,9 @@ fl_status fl_study_simulations(const char *ranks, const char *network, fl_study_
     FL_TRY(fl_study_ranks("simulate", ranks, &c->n_simulated, &c->simulated));
     FL_TRY(fl_site_check_network(network, c->hosts));
     c->network_measured = network && strcmp(network, "measured") == 0;
+    if (c->network_measured && c->np[c->n_np - 1] == 1)
+        return fl_fail(FL_ERR_CONFIG, "option '--network measured' wants ranks on several hosts, "
+                                      "for example --np 2");
     if (c->network_measured) network = NULL;
     c->network_said = network != NULL;
     FL_TRY(fl_network_open(network ? network : "1gbit", true, &c->network));

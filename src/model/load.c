@@ -107,17 +107,6 @@ static bool is_head(const loading *o, const fl_param *p) {
     return o->m->base && !o->m->layer[p->layer].group;
 }
 
-static int64_t dim(const int64_t *d, int n, int i) {
-    return i < n ? d[i] : 1;
-}
-
-/* Trailing ones do not count: a classifier may be stored as a 1x1 convolution. */
-static bool same_shape(const fl_param_spec *s, const fl_tensor_info *t) {
-    for (int i = 0; i < s->n || i < t->n; i++)
-        if (dim(s->d, s->n, i) != dim(t->d, t->n, i)) return false;
-    return true;
-}
-
 static const char *dims_text(const int64_t *d, int n, char *buf, size_t size) {
     int at = snprintf(buf, size, "(");
     for (int i = 0; i < n && at < (int)size; i++)
@@ -145,10 +134,6 @@ static void missing(loading *o, const fl_param *p, const char *name) {
             near ? "'" : "");
 }
 
-static bool is_floating(fl_dtype t) {
-    return t == FL_F32 || t == FL_F16 || t == FL_BF16 || t == FL_F64;
-}
-
 static void check_param(loading *o, int i) {
     const fl_param *p = &o->m->param[i];
     const fl_tensor_info *t = o->found[i];
@@ -156,9 +141,9 @@ static void check_param(loading *o, int i) {
         o->found[i] = NULL;
     } else if (!t) {
         missing(o, p, o->name[i]);
-    } else if (!same_shape(p->spec, t)) {
+    } else if (!fl_param_fits(p->spec, t)) {
         misshaped(o, p, t);
-    } else if (!is_floating(t->dtype)) {
+    } else if (!fl_dtype_is_floating(t->dtype)) {
         problem(o, "of type %s: %s; weights are F32, F16, BF16 or F64", fl_dtype_name(t->dtype),
                 t->name);
     }

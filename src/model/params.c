@@ -50,6 +50,16 @@ size_t fl_model_count(const fl_model *m) {
 /* ---- layouts: both kinds of convolution turn (co, ci, window) into (window, ci, co); depthwise
  * has ci = 1 ---- */
 
+static int64_t dim(const int64_t *d, int n, int i) {
+    return i < n ? d[i] : 1;
+}
+
+bool fl_param_fits(const fl_param_spec *s, const fl_tensor_info *t) {
+    for (int i = 0; i < s->n || i < t->n; i++)
+        if (dim(s->d, s->n, i) != dim(t->d, t->n, i)) return false;
+    return true;
+}
+
 fl_axes fl_param_axes(const fl_param_spec *s) {
     if (s->layout == FL_LAYOUT_PLAIN) return (fl_axes){spec_len(s), 1, 1};
     return (fl_axes){(size_t)s->d[0], (size_t)s->d[1], (size_t)(s->d[2] * s->d[3])};

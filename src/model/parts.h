@@ -46,6 +46,10 @@ typedef struct fl_axes { /* file (co, ci, window), memory (window, ci, co) */
 } fl_axes;
 fl_axes fl_param_axes(const fl_param_spec *s);
 
+/* Whether a tensor has this shape; trailing ones do not count: a classifier may be stored as a 1x1
+ * convolution. */
+bool fl_param_fits(const fl_param_spec *s, const fl_tensor_info *t);
+
 /* ---- init.c ---- */
 
 void fl_param_init(const fl_param *p, uint64_t seed); /* p is writable */

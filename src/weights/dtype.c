@@ -23,6 +23,10 @@ size_t fl_dtype_size(fl_dtype t) {
     return types[t].size;
 }
 
+bool fl_dtype_is_floating(fl_dtype t) {
+    return t == FL_F32 || t == FL_F16 || t == FL_BF16 || t == FL_F64;
+}
+
 bool fl_dtype_parse(const char *name, fl_dtype *t) {
     for (size_t i = 0; i < FL_COUNT(types); i++) {
         if (strcmp(types[i].name, name) != 0) continue;

@@ -1,6 +1,8 @@
 /* Writing files of weights: checked first, written beside the place, then renamed onto it. */
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,7 +31,7 @@ static fl_status finish(fl_sink *s, const char *path) {
 
 static fl_status write_to(const char *path, const fl_weights_ops *format,
                           const fl_weights_content *content) {
-    fl_sink sink = {.file = fopen(path, "wbe")};
+    fl_sink sink = {.file = fopen(path, "wbxe")};
     if (!sink.file) return fl_fail(FL_ERR_IO, "cannot create '%s': %s", path, strerror(errno));
     setvbuf(sink.file, NULL, _IOFBF, BUFFER);
     fl_status status = format->write(&sink, content);
@@ -48,14 +50,23 @@ static fl_status move_into_place(const char *from, const char *to) {
     return status;
 }
 
-/* Not straight onto `path`: it may be the very file that the tensors are mapped from. */
-static fl_status write_and_rename(const fl_weights_ops *format, const fl_weights_content *content) {
-    char *temporary = fl_format("%s.tmp", content->path);
+static fl_status write_and_rename(const char *path, const fl_weights_ops *format,
+                                  const fl_weights_content *content) {
+    char *temporary = fl_format("%s.%d.tmp", path, (int)getpid());
+    unlink(temporary); /* of a process that had this number and was killed */
     fl_status status = write_to(temporary, format, content);
-    if (status == FL_OK) status = move_into_place(temporary, content->path);
+    if (status == FL_OK) status = move_into_place(temporary, path);
     if (status != FL_OK) unlink(temporary);
     fl_free(temporary);
     return status;
+}
+
+/* Not straight onto the path: it may be the very file that the tensors are mapped from. Where it is
+ * a link, what that leads to is replaced. */
+static fl_status replace(const fl_weights_ops *format, const fl_weights_content *content) {
+    char end[PATH_MAX];
+    const char *path = realpath(content->path, end) ? end : content->path;
+    return write_and_rename(path, format, content);
 }
 
 static fl_status complete(const char *path, fl_tensor_info *t) {
@@ -73,7 +84,7 @@ static fl_status complete(const char *path, fl_tensor_info *t) {
 static fl_status complete_and_write(const fl_weights_ops *format, fl_tensor_info *tensors,
                                     const fl_weights_content *content) {
     for (int i = 0; i < content->n; i++) FL_TRY(complete(content->path, &tensors[i]));
-    return write_and_rename(format, content);
+    return replace(format, content);
 }
 
 fl_status fl_weights_write_from(const char *path, int n, const fl_tensor_info *tensors,
