@@ -22,31 +22,37 @@ distributed: {timeout: $timeout}
 checkpoint: {every_steps: 200}
 YAML
 
-# begin LAUNCHER… -- DIR OVERRIDE…: a run in the background, under way; its output in DIR.out, its launcher in $launcher
+declare -A launcher struck # of the run with that folder: the process that started it; when its trouble began
+
+# begin LAUNCHER… -- DIR OVERRIDE…: a run in the background, under way; its output in DIR.out
 begin() {
     local with=()
     while [ "$1" != -- ]; do with+=("$1") && shift; done
     "${with[@]}" "$FROSTLINE" train net.yaml "${@:3}" --run-dir "$2" --progress none >"$2.out" 2>&1 &
-    launcher=$!
+    launcher[$2]=$!
     for ((i = 0; i < 400; i++)); do
         [ -e "$2/checkpoints/latest" ] && return
         sleep 0.05
     done
     fail "$2 did not get under way: $(cat "$2.out")"
 }
-process_of() { # RANK of $launcher
+process_of() { # DIR RANK
     local p
-    for p in $(pgrep -P "$launcher"); do
-        tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -q "^OMPI_COMM_WORLD_RANK=$1$" && echo "$p"
+    for p in $(pgrep -P "${launcher[$1]}"); do
+        tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -q "^OMPI_COMM_WORLD_RANK=$2$" && echo "$p"
     done
 }
-# ends DIR WORDS…: it ends with code 7, in time from now on, and one message with all the words
+strike() { # DIR COMMAND…: its trouble
+    "${@:2}"
+    struck[$1]=$EPOCHREALTIME
+}
+# ends DIR WORDS…: it ends with code 7, in time, and one message with all the words
 ends() {
-    local dir=$1 began=$EPOCHREALTIME code took word
+    local dir=$1 code took word
     checks=$((checks + 1))
-    { wait "$launcher"; } 2>/dev/null
+    { wait "${launcher[$dir]}"; } 2>/dev/null
     code=$?
-    took=$(awk -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+    took=$(awk -v a="${struck[$dir]}" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
     cp "$dir.out" out
     [ $code -eq 7 ] || fail "$dir: exit code $code instead of 7, after $took s"
     awk -v took="$took" -v limit="$timeout" 'BEGIN { exit !(took > limit - 1 && took < 1.2 * limit) }' ||
@@ -56,15 +62,21 @@ ends() {
     echo "$dir: ended after $took s of a timeout of $timeout s"
 }
 
+# ---- none: a run that is stopped as a whole; it stands still while others have their trouble ----
+
+begin mpirun -q -np 3 -- paused train.epochs=2
+group=("${launcher[paused]}" "$(process_of paused 0)" "$(process_of paused 1)" "$(process_of paused 2)")
+kill -STOP "${group[@]}"
+SECONDS=0
+
 # ---- ranks ----
 
+declare -A late
 for rank in 0 1; do
     begin mpirun -q -np 3 -- "stopped-$rank"
     sleep 1 # so it has told its neighbour where it is
-    process=$(process_of $rank)
-    kill -STOP "$process"
-    ends "stopped-$rank" "rank $rank on .*, process $process, does not answer" "ago it was in '.*', step [0-9]+"
-    expect 0 'run folder' 'the saved goes on' ranks 3 train net.yaml --run-dir "stopped-$rank" --resume train.epochs=1
+    late[$rank]=$(process_of "stopped-$rank" $rank)
+    strike "stopped-$rank" kill -STOP "${late[$rank]}"
 done
 
 # ---- a disk: an image that cannot be read, nor fails ----
@@ -75,16 +87,23 @@ for image in images/{a,b}/{1,2,3,4}.png; do # one grey pixel
 done
 begin mpirun -q -np 2 -- disk model.input=[20,10,1] '~model.layers' 'model.layers=[flatten,{dense: {units: 2}}]' '~freeze' data.format=image_folder \
     data.train=images data.image_size=[20,10] data.cache_features=off train.batch_size=4
-mkfifo pipe && mv pipe images/b/4.png
+mkfifo pipe && strike disk mv pipe images/b/4.png
+
+# ---- how they end ----
+
+for rank in 0 1; do
+    ends "stopped-$rank" "rank $rank on .*, process ${late[$rank]}, does not answer" "ago it was in '.*', step [0-9]+"
+done
 ends disk 'rank [01] on .*, has been for [0-9]+ s in .reading data., step [0-9]+, waiting for data'
+for rank in 0 1; do
+    expect 0 'run folder' 'the saved goes on' ranks 3 train net.yaml --run-dir "stopped-$rank" --resume train.epochs=1
+done
+while [ $SECONDS -lt $((timeout + 3)) ]; do sleep 1; done
+kill -CONT "${group[@]}"
+checks=$((checks + 1))
+{ wait "${launcher[paused]}"; } || { cp paused.out out && fail 'a run that was stopped and went on was taken for hanging'; }
 
 # ---- no trouble ----
-
-begin mpirun -q -np 3 -- paused train.epochs=2
-group=("$launcher" "$(process_of 0)" "$(process_of 1)" "$(process_of 2)")
-kill -STOP "${group[@]}" && sleep $((timeout + 3)) && kill -CONT "${group[@]}"
-checks=$((checks + 1))
-{ wait "$launcher"; } || { cp paused.out out && fail 'a run that was stopped and went on was taken for hanging'; }
 
 for ((i = 0; i < 6; i++)); do (while :; do :; done) & done
 burners=$(jobs -p)
@@ -114,7 +133,7 @@ idle() { # no process is left on any host, soon
 }
 for host in 2 1; do
     begin "${vc[@]}" run -- "cut-$host"
-    "${vc[@]}" cut "$name$host"
+    strike "cut-$host" "${vc[@]}" cut "$name$host"
     ends "cut-$host" "rank [012] on $name[123], process [0-9]+, does not answer"
     "${vc[@]}" mend "$name$host"
     checks=$((checks + 1))
