@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The Debian packages that Frostline is built from, tested with and shown on: the one list.
 #
-#   bash cluster/packages.sh          installs those that are missing
-#   bash cluster/packages.sh --slurm  and a Slurm for its test, which is skipped without it
+#   bash cluster/packages.sh            installs those that are missing
+#   bash cluster/packages.sh --slurm    and a Slurm for its test, which is skipped without it
 #   bash cluster/packages.sh --simgrid  and SimGrid, for `frostline simulate` and `study --simulate`
-#   bash cluster/packages.sh --list   prints them all
-#   . cluster/packages.sh             gives packages_install to another script
+#   bash cluster/packages.sh --list     prints them all
+#   . cluster/packages.sh               gives packages_install to another script
 
 packages_build=(
     build-essential cmake ninja-build pkg-config
@@ -77,14 +77,19 @@ packages_install() {
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     set -euo pipefail
-    case "${1-}" in
-    '') packages_install ;;
-    --slurm) packages_extra+=("${packages_slurm[@]}") && packages_install ;;
-    --simgrid) packages_extra+=("${packages_simgrid[@]}") && packages_install ;;
-    --list) printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_extra[@]}" "${packages_slurm[@]}" "${packages_simgrid[@]}" ;;
-    *)
-        echo "usage: bash cluster/packages.sh [--slurm | --simgrid | --list]" >&2
-        exit 2
-        ;;
-    esac
+    if [ "$*" = --list ]; then
+        printf '%s\n' "${packages_build[@]}" "${packages_test[@]}" "${packages_extra[@]}" "${packages_slurm[@]}" "${packages_simgrid[@]}"
+        exit
+    fi
+    for option in "$@"; do
+        case "$option" in
+        --slurm) packages_extra+=("${packages_slurm[@]}") ;;
+        --simgrid) packages_extra+=("${packages_simgrid[@]}") ;;
+        *)
+            echo "usage: bash cluster/packages.sh [--slurm] [--simgrid] | --list" >&2
+            exit 2
+            ;;
+        esac
+    done
+    packages_install
 fi
