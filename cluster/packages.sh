@@ -14,7 +14,7 @@ packages_build=(
     libjpeg62-turbo-dev libpng-dev zlib1g-dev
 )
 packages_test=(libcmocka-dev)                          # configuring stops without it
-packages_extra=(dataset-fashion-mnist clang-format-14 iproute2) # what needs them is skipped without them
+packages_extra=(dataset-fashion-mnist clang-format-14 iproute2 libhdf5-dev) # what needs them is skipped without them
 # Installed by --slurm alone, for they bring daemons: a Slurm that tests/slurm.sh starts for itself. Its srun --mpi=pmix
 # comes with slurm-wlm-basic-plugins; Debian's Open MPI is built with PMIx.
 packages_slurm=(slurm-wlm munge)

@@ -28,6 +28,7 @@ checkpoint: base
 cost:       base layer model freeze plan
 report:     base config layer model freeze plan
 simulate:   base comm cost
+keras:      base weights
 train:      base config comm kernel layer weights model freeze frost plan data optim reduce checkpoint report
 cli:        base config comm kernel layer weights model freeze frost plan data optim reduce checkpoint cost report simulate train
 '
@@ -43,6 +44,7 @@ xxhash.h    src/base/*          1
 jpeglib.h   src/data/*          1
 png.h       src/data/*          2
 zlib.h      src/data/*          1
+hdf5.h      src/keras/*         1
 jansson.h   src/*               99
 '
 # rooms that must not know JSON at all

@@ -15,6 +15,8 @@ typedef struct fl_process {
  * 128 + n after signal n. FL_ERR_IO if it cannot be started, or a file not be written. */
 fl_status fl_process_run(const fl_process *p, int *code);
 bool fl_process_found(const char *program); /* on the PATH */
+char *fl_process_self(void);                /* the path of this program; caller frees */
+char *fl_process_beside(const char *name);  /* `name` in its folder; caller frees */
 
 /* From begin to end SIGINT, SIGTERM and SIGHUP are passed to what runs, as SIGTERM, and noted. Who
  * has SIGHUP ignored (nohup) keeps it so. */

@@ -44,6 +44,7 @@ typedef struct fl_weights fl_weights; /* an open file */
  * Tensors are in the order of their data. */
 fl_status fl_weights_open(const char *path, fl_weights **out);
 void fl_weights_close(fl_weights *w);
+void fl_weights_call(fl_weights *w, const char *path); /* in messages; copies */
 const char *fl_weights_format(const fl_weights *w);
 const char *fl_weights_path(const fl_weights *w);
 int fl_weights_count(const fl_weights *w);

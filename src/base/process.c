@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -121,6 +122,20 @@ bool fl_process_found(const char *program) {
         fl_free(path);
     }
     return found;
+}
+
+char *fl_process_self(void) {
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+    return n > 0 ? fl_strndup(path, (size_t)n) : fl_strdup("./frostline");
+}
+
+char *fl_process_beside(const char *name) {
+    char *self = fl_process_self();
+    *strrchr(self, '/') = '\0';
+    char *path = fl_path_join(self, name);
+    fl_free(self);
+    return path;
 }
 
 /* ---- what it said ---- */

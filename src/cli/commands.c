@@ -36,9 +36,10 @@ const fl_command fl_commands[] = {
     {"inspect", "FILE [--json] [--verify]", "the tensors of a weight file", false, fl_cli_inspect},
     {"convert",
      "IN OUT [--names frostline|torchvision|keras] [--dtype float32|float16|bfloat16] [--tensor "
-     "NAME]",
+     "NAME] [--bgr] [--flatten LAYER=CHANNELS,...]",
      "a weight file in another format (safetensors, npy), number format, or with a base's tensors "
-     "named as others do",
+     "named as others do; IN may be Keras's .h5: --bgr turns the channels of its first convolution "
+     "round, --flatten says of which image a dense layer's features are a list",
      false, fl_cli_convert},
     {"sample", "CONFIG --row N --output IMAGE.png",
      "writes an image of the validation set to a file, and names its class", false, fl_cli_sample},

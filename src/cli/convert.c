@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/keras.h"
 #include "frostline/half.h"
 #include "frostline/log.h"
 
 typedef struct words { /* of the command line; NULL: not said */
-    const char *names, *dtype, *tensor;
+    const char *names, *dtype, *tensor, *flatten;
+    bool bgr;
 } words;
 
 typedef struct conversion {
@@ -167,9 +169,18 @@ static fl_status convert(conversion *c, const words *w, const char *path) {
     return FL_OK;
 }
 
+static fl_status open_input(const char *path, const char *beside, const words *w, fl_weights **in) {
+    if (fl_keras_is_hdf5(path)) return fl_keras_import(path, beside, w->bgr, w->flatten, in);
+    FL_TRY(fl_weights_open(path, in));
+    if (!w->bgr && !w->flatten) return FL_OK;
+    fl_weights_close(*in);
+    return fl_fail(FL_ERR_CONFIG, "option '--%s' is for HDF5 files of Keras, which '%s' is not",
+                   w->bgr ? "bgr" : "flatten", path);
+}
+
 static fl_status convert_file(const char *from, const char *to, const words *w) {
     fl_weights *in;
-    FL_TRY(fl_weights_open(from, &in));
+    FL_TRY(open_input(from, to, w, &in));
     conversion c = {.in = in};
     fl_status status = convert(&c, w, to);
     fl_free(c.to);
@@ -183,10 +194,10 @@ static fl_status convert_file(const char *from, const char *to, const words *w) 
 fl_status fl_cli_convert(fl_comm *comm, int argc, char **argv) {
     (void)comm;
     words w = {0};
-    const fl_option options[] = {{"names", &w.names, NULL, NULL},
-                                 {"dtype", &w.dtype, NULL, NULL},
-                                 {"tensor", &w.tensor, NULL, NULL},
-                                 {NULL, NULL, NULL, NULL}};
+    const fl_option options[] = {
+        {"names", &w.names, NULL, NULL},   {"dtype", &w.dtype, NULL, NULL},
+        {"tensor", &w.tensor, NULL, NULL}, {"flatten", &w.flatten, NULL, NULL},
+        {"bgr", NULL, NULL, &w.bgr},       {NULL, NULL, NULL, NULL}};
     fl_arguments a;
     fl_status status = fl_arguments_parse(argc, argv, options, 1, &a);
     if (status == FL_OK) status = fl_arguments_no_overrides(argv[0], &a);

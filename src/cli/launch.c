@@ -1,6 +1,5 @@
 /* This program again, under mpirun or on the virtual cluster. */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,12 +24,6 @@ static void add(words *w, char *word) {
 static void close_words(words *w) {
     for (int i = 0; i < w->n; i++) fl_free(w->word[i]);
     fl_free(w->word);
-}
-
-static char *self(void) {
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    return n > 0 ? fl_strndup(path, (size_t)n) : fl_strdup("frostline");
 }
 
 /* The script stands beside the configs; what is installed has it on the PATH, if at all. */
@@ -71,7 +64,7 @@ static words command_of(const fl_launch *l) {
         add_variables(&w), add(&w, fl_strdup("-np"));
     }
     add(&w, fl_format("%d", l->np));
-    add(&w, self());
+    add(&w, fl_process_self());
     for (int i = 0; i < l->n; i++) add(&w, fl_strdup(l->word[i]));
     return w;
 }

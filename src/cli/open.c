@@ -1,12 +1,11 @@
 /* What most commands begin with. */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "frostline/checkpoint.h"
 #include "frostline/log.h"
+#include "frostline/process.h"
 
 char *fl_cli_command_line;
 
@@ -79,17 +78,12 @@ fl_status fl_cli_weights(const fl_experiment *x, const fl_which *which, char **o
                    "say which weights: --weights FILE, or --checkpoint best|latest|DIR");
 }
 
-/* Beside the program: ../share/frostline/configs where it is installed, ../configs where it was
+/* Seen from the program: ../share/frostline/configs where it is installed, ../configs where it was
  * built. */
 char *fl_cli_config_folder(void) {
     static const char *const places[] = {"../share/frostline/configs", "../configs"};
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return NULL;
-    self[n] = '\0';
-    *strrchr(self, '/') = '\0';
     for (size_t i = 0; i < FL_COUNT(places); i++) {
-        char *folder = fl_path_join(self, places[i]);
+        char *folder = fl_process_beside(places[i]);
         if (fl_is_dir(folder)) return folder;
         fl_free(folder);
     }

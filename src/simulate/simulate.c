@@ -1,9 +1,7 @@
 /* A simulation as processes: smpirun, with a platform and frostline-simulate beside this program.
  */
 #include <jansson.h>
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "frostline/process.h"
 #include "simulate_internal.h"
@@ -13,12 +11,7 @@ enum { MAX_WORDS = 48 };
 static const char remedy[] = "install libsimgrid-dev (bash cluster/packages.sh --simgrid)";
 
 static char *program(void) { /* caller frees */
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    path[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(path, '/');
-    if (slash) *slash = '\0';
-    return fl_path_join(path, "frostline-simulate");
+    return fl_process_beside("frostline-simulate");
 }
 
 fl_status fl_simulate_ready(void) {

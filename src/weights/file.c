@@ -12,6 +12,11 @@ const char *fl_weights_path(const fl_weights *w) {
     return w->path;
 }
 
+void fl_weights_call(fl_weights *w, const char *path) {
+    fl_free(w->path);
+    w->path = fl_strdup(path);
+}
+
 int fl_weights_count(const fl_weights *w) {
     return w->count;
 }

@@ -32,10 +32,10 @@ static const fl_weights_ops *format_by_content(const fl_weights *w) {
 static const struct {
     const char *start, *hint;
 } strangers[] = {
-    {"PK\3\4", "a zip archive, such as PyTorch's .pt or numpy's .npz; save it with "
-               "safetensors.torch.save_file instead"},
+    {"PK\3\4", "a zip archive, such as PyTorch's .pt (save it with safetensors.torch.save_file "
+               "instead) or Keras's .keras (model.save(\"net.h5\"), then `frostline convert`)"},
     {"\x80\x02\x8a\n", "a Python pickle; save it with safetensors.torch.save_file instead"},
-    {"\x89HDF", "HDF5, as Keras writes .h5; save its weights as safetensors instead"},
+    {"\x89HDF", "HDF5, as Keras writes .h5; `frostline convert` makes safetensors of it"},
     {"GGUF", "GGUF; convert it to safetensors first"},
     {"\x1f\x8b", "compressed with gzip; run gunzip on it first"},
     {"version https://git-lfs", "a Git LFS pointer, not the file itself; run `git lfs pull`"},
