@@ -1,4 +1,5 @@
 /* frostline: arguments → command. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ static fl_status dispatch(fl_comm *c, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     fl_comm *c = NULL;
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
     fl_status status = fl_comm_open(&c);
     if (status == FL_OK) {
         fl_cli_command_line = join(argc, argv);

@@ -160,6 +160,52 @@ expect 4 'learning_rate' 'a loss that is no number' frostline train deep.yaml op
     train.epochs=9 --run-dir burst
 grep -q failed burst/status.json || fail 'a loss that is no number: status.json does not say so'
 
+# NaN in what is only evaluated: told, and no end of the training.
+tensors() { # FILE HEADER, then the numbers' bytes from stdin
+    local pad=$(((8 - ${#2} % 8) % 8)) len
+    len=$((${#2} + pad))
+    { printf "\\x$(printf %02x $((len % 256)))\\x$(printf %02x $((len / 256)))\0\0\0\0\0\0%s%*s" "$2" $pad '' && cat; } >"$1"
+}
+sed -E 's/input: .*/input: [2]/; /conv2d|flatten|^freeze/d; s/^data: .*/data: {format: arrays, train: x.safetensors, validation: nan.safetensors}/' good.yaml >vectors.yaml
+header='{"x":{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]},"y":{"dtype":"I64","shape":[3],"data_offsets":[24,48]}}'
+zeros() { head -c "$1" /dev/zero; }
+{ zeros 32 && printf '\1' && zeros 7 && printf '\2' && zeros 7; } | tensors x.safetensors "$header"
+{ printf '\0\0\300\177' && zeros 44; } | tensors nan.safetensors "$header"
+expect 0 'epoch 1: the validation loss is not finite' 'NaN in the validation set' frostline train vectors.yaml --run-dir nan
+expect 4 'look for NaN' 'NaN in what is evaluated' frostline eval vectors.yaml --run-dir nan --checkpoint latest
+
+# What would be lost.
+weights=nan/checkpoints/latest/model.safetensors
+expect 0 '' 'logits' frostline predict vectors.yaml --weights $weights --data x.safetensors --output y.safetensors
+expect 2 "which is read" 'output over the data' frostline predict vectors.yaml --weights $weights --data x.safetensors --output ./x.safetensors
+ln -s $weights link.safetensors
+expect 2 "which is read" 'output over the weights' frostline predict vectors.yaml --weights $weights --data x.safetensors --output link.safetensors
+expect 2 'written as .png' 'an image over a config' frostline sample good.yaml --row 1 --output good.yaml
+expect 0 valid 'it is still there' frostline validate good.yaml
+"$FROSTLINE" train good.yaml train.epochs=1000000 --progress none --run-dir twice >/dev/null 2>&1 &
+first=$!
+for _ in $(seq 300); do [ -s twice/.lock ] && [ -f twice/status.json ] && break || sleep 0.05; done
+expect 2 "'twice' is in use by process $first on" 'two runs in a folder' frostline train good.yaml --run-dir twice
+kill -TERM $first
+wait $first
+code=$? checks=$((checks + 1))
+[ $code -eq 75 ] || fail "the run that had the folder is disturbed: exit code $code"
+expect 0 'continuing' 'its lock goes with it' frostline train good.yaml train.epochs=2 --run-dir twice
+rm run/status.json
+expect 0 'continuing' 'checkpoints without a status' frostline train good.yaml train.epochs=2 --run-dir run
+expect 5 'File too large' 'a file that may not grow' bash -c "ulimit -f 1; '$FROSTLINE' train good.yaml model.layers.2.dense.units=200 --run-dir limit"
+
+# What would be noticed late.
+expect 2 'a net without a base has no torchvision names' 'names of another' frostline validate good.yaml checkpoint.names=torchvision
+expect 3 'nowhere.safetensors' 'weights that are not there' frostline validate good.yaml model.weights=nowhere.safetensors
+expect 3 'does not fit the net' 'weights of another net' frostline validate good.yaml model.weights=$weights
+expect 3 'nowhere.safetensors' 'weights that are not there, dry' frostline train good.yaml --dry-run model.weights=nowhere.safetensors
+expect 0 'stopped early: for 1 epoch' 'why it ends' frostline train good.yaml train.epochs=9 \
+    'train.early_stopping={monitor: loss, patience: 1, min_delta: 10}' --run-dir early
+expect 0 'train.max_steps: 2 steps' 'why it ends' frostline train good.yaml train.max_steps=2 --run-dir steps
+expect 2 '2 or more' 'sizes that do not grow' frostline bench allreduce --factor 1
+expect 2 "larger than '--max'" 'sizes the wrong way round' frostline bench allreduce --min 64K --max 4K
+
 # Ranks that disagree.
 sed 's/batch_size: 10/batch_size: 20/' good.yaml >other.yaml
 expect 6 'batch_size' 'two configs' mpirun -q -np 1 "$FROSTLINE" train good.yaml : -np 1 "$FROSTLINE" train other.yaml

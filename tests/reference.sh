@@ -93,4 +93,6 @@ options() {
 checks=$((checks + 2))
 [ "$(grep -c TYPE schema.cmake)" -gt 40 ] || fail "only $(grep -c TYPE schema.cmake) options were found in the reference"
 cmake -P schema.cmake >out 2>&1 || fail 'the schema is no JSON, or lacks an option'
+checks=$((checks + 1))
+! tr -d ' \n' <schema.json | grep -q '"null","null"' || fail 'a type is listed twice'
 finish

@@ -117,6 +117,7 @@ fl_status fl_remove_tree(const char *path); /* rm -r; a missing path is fine */
 fl_status fl_sync_dir(const char *path);    /* fsync of a folder: makes a rename in it last */
 bool fl_exists(const char *path);
 bool fl_is_dir(const char *path);
+bool fl_same_file(const char *a, const char *b);       /* both are there, by whatever paths */
 char *fl_path_join(const char *dir, const char *name); /* an absolute `name` wins; caller frees */
 
 /* ---- hashes (XXH3, 64 bits) and time ---- */

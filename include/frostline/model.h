@@ -89,7 +89,8 @@ void fl_model_init(fl_model *m, uint64_t seed);
 
 typedef enum fl_naming { FL_NAMES_FROSTLINE, FL_NAMES_TORCHVISION, FL_NAMES_KERAS } fl_naming;
 #define FL_NAMING_CHOICES "frostline|torchvision|keras"
-const char *fl_names_text(fl_naming names); /* "torchvision" */
+const char *fl_names_text(fl_naming names);              /* "torchvision" */
+bool fl_names_known(const fl_model *m, fl_naming names); /* whether the net has such names */
 
 typedef struct fl_translation { /* of the names in a file of weights */
     const char *base;           /* whose tensors are there */
@@ -112,6 +113,8 @@ void fl_names_close(fl_translation *t);
  * not NULL, receives the number of parameters taken. */
 fl_status fl_model_load(fl_model *m, const char *path, bool strict, const fl_strings *reinit,
                         int *filled);
+/* Whether fl_model_load would take the file; takes nothing. */
+fl_status fl_model_fits(fl_model *m, const char *path, bool strict, const fl_strings *reinit);
 /* fl_model_init, and then fl_model_load from `path` (NULL: the seed alone), without making first
  * values that the file replaces. */
 fl_status fl_model_fill(fl_model *m, uint64_t seed, const char *path, bool strict,

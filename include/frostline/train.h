@@ -94,9 +94,11 @@ extern const fl_section
  * found and stands in fl_message(); then FL_ERR_CONFIG and *out is NULL. Not collective. The config
  * must outlive it. */
 fl_status fl_experiment_open(fl_config *config, fl_experiment **out);
-/* Finds every error of a config, those of its data among them: paths, sizes, labels, counts. FL_OK,
- * FL_ERR_CONFIG, or FL_ERR_INPUT for data that cannot be used. Not collective. */
+/* Finds every error of a config, those of its data and weights among them: paths, sizes, labels,
+ * counts, names. FL_OK, FL_ERR_CONFIG, or FL_ERR_INPUT for what cannot be used. Not collective. */
 fl_status fl_experiment_validate(fl_config *config);
+/* Whether `model.weights`, if any, would fit the net. FL_ERR_INPUT as fl_model_load. */
+fl_status fl_experiment_check_weights(const fl_experiment *x);
 void fl_experiment_close(fl_experiment *x);
 
 /* The plan of a phase for np ranks; caller closes. FL_ERR_CONFIG if these are more than there are
@@ -165,6 +167,8 @@ void fl_predictor_close(fl_predictor *p);
  * warns where ranks and threads outnumber cores. Collective. Training, evaluating and measuring a
  * net do so themselves. */
 void fl_threads_choose(fl_comm *c, const fl_reduce_conf *conf);
+/* The same, and no more of them than a step of this net has work for. */
+void fl_threads_choose_for(fl_comm *c, const fl_experiment *x);
 
 typedef struct fl_layer_seconds { /* of one step, the layers one after the other */
     double fixed, forward, backward;

@@ -144,6 +144,11 @@ bool fl_is_dir(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool fl_same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 char *fl_path_join(const char *dir, const char *name) {
     if (name[0] == '/' || dir[0] == '\0') return fl_strdup(name);
     bool slash = dir[strlen(dir) - 1] == '/';

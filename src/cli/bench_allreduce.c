@@ -270,6 +270,10 @@ fl_status fl_bench_allreduce(fl_comm *c, int argc, char **argv) {
     if (status == FL_OK) status = parse_bytes("max", most, &s.most);
     if (status == FL_OK) status = fl_bench_number("factor", factor, &s.factor);
     if (status == FL_OK) status = fl_bench_number("repeat", repeat, &s.repeat);
+    if (status == FL_OK && s.factor < 2)
+        status = fl_fail(FL_ERR_CONFIG, "option '--factor' is 2 or more, for the sizes to grow");
+    if (status == FL_OK && s.least > s.most)
+        status = fl_fail(FL_ERR_CONFIG, "option '--min' is larger than '--max'");
     fl_arguments_close(&a);
     return status == FL_OK ? bench_all(&s) : status;
 }

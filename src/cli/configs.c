@@ -73,17 +73,44 @@ static fl_status unknown_config(const char *dir, const char *name) {
     return status;
 }
 
+static bool in_comment(const char *text, const char *at) {
+    while (at > text && at[-1] != '\n') at--;
+    return at[strspn(at, " ")] == '#';
+}
+
+/* What a config takes from the folder that it came from, it takes from there still. */
+static char *rooted(const char *text, const char *dir) {
+    static const char here[] = "configs/";
+    char *root = realpath(dir, NULL);
+    const char *start = text;
+    fl_text t = {0};
+    for (const char *at; (at = strstr(text, here)); text = at + strlen(here)) {
+        char *file = fl_strndup(at + strlen(here), strcspn(at + strlen(here), " \t\n,}]\"'"));
+        char *path = fl_path_join(dir, file);
+        bool known = root && file[0] && fl_exists(path) && !in_comment(start, at);
+        fl_text_put(&t, text, (size_t)(at - text));
+        fl_text_add(&t, "%s", known ? root : "configs");
+        fl_text_add(&t, "/");
+        fl_free(path);
+        fl_free(file);
+    }
+    fl_text_add(&t, "%s", text);
+    fl_free(root);
+    return t.s;
+}
+
 static fl_status copy(const char *name, const char *to) {
     char *dir, *text;
-    size_t len;
     FL_TRY(folder(&dir));
     char *from = fl_format("%s/%s%s", dir, name, strstr(name, ".yaml") ? "" : ".yaml");
     fl_status status = fl_exists(from) ? FL_OK : unknown_config(dir, name);
     if (status == FL_OK && fl_exists(to))
         status = fl_fail(FL_ERR_CONFIG, "'%s' exists; it is not written over", to);
-    if (status == FL_OK) status = fl_file_read(from, &text, &len);
+    if (status == FL_OK) status = fl_file_read(from, &text, NULL);
     if (status == FL_OK) {
-        status = fl_file_replace(to, text, len);
+        char *own = rooted(text, dir);
+        status = fl_file_replace(to, own, strlen(own));
+        fl_free(own);
         fl_free(text);
     }
     fl_free(dir);

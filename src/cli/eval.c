@@ -55,7 +55,9 @@ static fl_status evaluate(fl_comm *c, fl_experiment *x, const fl_which *which, b
     FL_TRY(status);
     if (fl_comm_rank(c) == 0) (json ? print_json : print_text)(&e);
     fl_free(e.confusion);
-    return FL_OK;
+    if (isfinite(e.loss)) return FL_OK;
+    return fl_fail(FL_ERR_NONFINITE, "the loss is not finite; look for NaN or infinity in the "
+                                     "validation set, then in the weights");
 }
 
 fl_status fl_cli_eval(fl_comm *c, int argc, char **argv) {

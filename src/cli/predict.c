@@ -187,12 +187,24 @@ static fl_status check(fl_comm *c, const fl_cli *cli, const request *r) {
     return FL_OK;
 }
 
+/* What is read is not written over. */
+static fl_status check_output(const fl_experiment *x, const request *r, const char *weights) {
+    const char *read[] = {r->data, weights, x->model_conf.weights};
+    for (size_t i = 0; i < FL_COUNT(read); i++)
+        if (r->output && read[i] && fl_same_file(r->output, read[i]))
+            return fl_fail(FL_ERR_CONFIG,
+                           "option '--output' cannot be '%s', which is read; name another file",
+                           r->output);
+    return FL_OK;
+}
+
 static fl_status predict(fl_comm *c, fl_cli *cli, const request *r) {
     char *file;
     fl_predictor *p;
     FL_TRY(check(c, cli, r));
     FL_TRY(fl_cli_weights(cli->x, &r->which, &file));
-    fl_status status = fl_predictor_open(c, cli->x, file, &p);
+    fl_status status = check_output(cli->x, r, file);
+    if (status == FL_OK) status = fl_predictor_open(c, cli->x, file, &p);
     fl_free(file);
     FL_TRY(status);
     status = r->data ? predict_tensor(cli->x, p, r->data, r->output)

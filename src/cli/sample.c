@@ -1,6 +1,7 @@
 /* frostline sample */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -22,6 +23,10 @@ static fl_status sample(const fl_experiment *x, const char *row, const char *out
     long long n = strtoll(row, &end, 10);
     if (*end || end == row || n < 0)
         return fl_fail(FL_ERR_CONFIG, "option '--row' cannot be '%s'; it is a number from 0", row);
+    size_t length = strlen(output);
+    if (length < 5 || strcmp(output + length - 4, ".png") != 0)
+        return fl_fail(FL_ERR_CONFIG,
+                       "option '--output' cannot be '%s'; images are written as .png", output);
     FL_TRY(fl_data_open(&x->data, fl_config_section(x->config, "data"), x->model->input,
                         (uint64_t)x->run.seed, FL_DATA_VALIDATION, &data));
     fl_status status = FL_OK;

@@ -5,6 +5,7 @@
 
 static fl_status dry_run(fl_comm *c, const fl_experiment *x) {
     fl_plan *p;
+    FL_TRY(fl_comm_agree(c, fl_experiment_check_weights(x)));
     FL_TRY(fl_experiment_plan(x, 0, fl_comm_size(c), &p));
     fl_experiment_traffic(x, fl_comm_nodes(c), p);
     char *text = fl_plan_table(p, fl_cli_columns());

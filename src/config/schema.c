@@ -86,9 +86,12 @@ static json_t *type_schema(const fl_field *f) {
 }
 
 static void add_null_type(json_t *s, json_t *type) {
-    json_t *all = json_is_array(type) ? json_copy(type) : json_array();
+    json_t *all = json_is_array(type) ? json_copy(type) : json_array(), *one;
+    bool there = false;
+    size_t i;
     if (json_is_string(type)) json_array_append(all, type);
-    json_array_append_new(all, json_string("null"));
+    json_array_foreach(all, i, one) there |= strcmp(json_string_value(one), "null") == 0;
+    if (!there) json_array_append_new(all, json_string("null"));
     set(s, "type", all);
 }
 

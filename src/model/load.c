@@ -242,13 +242,13 @@ static void close_loading(loading *o) {
     fl_free(o->lines.s);
 }
 
-static fl_status load(loading *o, const char *path, int *filled) {
+static fl_status load(loading *o, const char *path, bool taking, int *filled) {
     fl_weights *w = NULL;
     FL_TRY(fl_weights_open(path, &w));
     o->w = w;
     match(o);
     fl_status s = check(o);
-    if (s == FL_OK) s = take_all(o, filled);
+    if (s == FL_OK && taking) s = take_all(o, filled);
     close_loading(o);
     fl_weights_close(w);
     return s;
@@ -257,13 +257,18 @@ static fl_status load(loading *o, const char *path, int *filled) {
 fl_status fl_model_load(fl_model *m, const char *path, bool strict, const fl_strings *reinit,
                         int *filled) {
     loading o = {.m = m, .strict = strict, .reinit = reinit};
-    return load(&o, path, filled);
+    return load(&o, path, true, filled);
+}
+
+fl_status fl_model_fits(fl_model *m, const char *path, bool strict, const fl_strings *reinit) {
+    loading o = {.m = m, .strict = strict, .reinit = reinit};
+    return load(&o, path, false, NULL);
 }
 
 fl_status fl_model_fill(fl_model *m, uint64_t seed, const char *path, bool strict,
                         const fl_strings *reinit) {
     loading o = {.m = m, .strict = strict, .reinit = reinit, .seed = &seed};
-    if (path) return load(&o, path, NULL);
+    if (path) return load(&o, path, true, NULL);
     fl_model_init(m, seed);
     return FL_OK;
 }

@@ -56,7 +56,6 @@ void fl_param_init(const fl_param *p, uint64_t seed); /* p is writable */
 
 /* ---- names.c ---- */
 
-bool fl_names_known(const fl_model *m, fl_naming names); /* whether the net has such names */
 const char *fl_names_layer(const fl_model *m, int layer, fl_naming names);
 bool fl_names_is_of(const char *tensor, const char *layer); /* "conv1.weight" of "conv1" */
 char *fl_names_param(const fl_model *m, const fl_param *p, fl_naming names); /* caller frees */

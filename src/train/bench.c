@@ -153,7 +153,7 @@ static void measure_memory(const bench *b, fl_bench_result *out) {
 }
 
 static fl_status open_session(bench *b) {
-    fl_threads_choose(b->c, &b->x->reduce);
+    fl_threads_choose_for(b->c, b->x);
     FL_TRY(fl_comm_agree(b->c, fl_reduce_share(b->c, &b->x->reduce, &b->share)));
     FL_TRY(fl_session_open(b->c, b->x, 0, &b->s));
     FL_TRY(fl_session_fill(b->s, NULL, true, NULL));

@@ -64,7 +64,7 @@ static void infer(fl_session *s, int rows, int steps, fl_layer_seconds *out) {
 static fl_status time_inference(fl_comm *c, const fl_experiment *x, int rows, int steps,
                                 fl_layer_seconds *out) {
     fl_session *s = NULL;
-    fl_threads_choose(c, &x->reduce);
+    fl_threads_choose_for(c, x);
     fl_status status = fl_session_open(c, x, FL_PHASE_INFERENCE, &s);
     if (status == FL_OK) status = fl_session_fill(s, NULL, true, NULL);
     if (status == FL_OK) status = fl_session_start(s);

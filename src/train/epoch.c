@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "frostline/log.h"
 #include "train/run.h"
 
 static uint64_t peak_memory(void) {
@@ -102,6 +103,23 @@ static void observe(fl_run *r) {
     r->at.done = !better && r->at.bad_epochs >= early->patience; /* as Keras counts */
 }
 
+static void tell_why_done(const fl_run *r) {
+    const fl_early_conf *early = &r->x->early_stopping;
+    bool stopped = r->x->early && r->at.bad_epochs > 0 && r->at.bad_epochs >= early->patience;
+    if (fl_run_steps_done(r))
+        fl_note("train.max_steps: %lld steps are made", (long long)r->at.step);
+    else if (stopped)
+        fl_note("stopped early: for %lld epoch%s the watched value has not become better than %.4f",
+                (long long)r->at.bad_epochs, r->at.bad_epochs == 1 ? "" : "s", r->at.watched);
+}
+
+static void warn_nonfinite(const fl_run *r) {
+    if (r->validation && !isfinite(r->eval.loss))
+        fl_warn("epoch %lld: the validation loss is not finite; look for NaN or infinity in the "
+                "validation set",
+                (long long)r->at.epoch);
+}
+
 static bool divides(int64_t every, int64_t n) {
     return every != FL_NONE && n % every == 0;
 }
@@ -141,6 +159,8 @@ static fl_status end_epoch(fl_run *r) {
     r->at.done |= fl_run_steps_done(r);
     fl_status said = r->report ? fl_report_epoch(r->report, &r->last) : FL_OK;
     FL_TRY(fl_comm_agree(r->c, said));
+    warn_nonfinite(r);
+    if (r->at.done) tell_why_done(r);
     if (r->last.payload_bytes != r->last.planned_payload_bytes)
         return fl_fail(FL_ERR_INTERNAL,
                        "%llu bytes were reduced in epoch %lld, but the plan says %llu",

@@ -4,6 +4,7 @@
 
 #include "train/loss.h"
 #include "train/reproducible.h"
+#include "train/run.h"
 #include "train/session.h"
 
 #define OFFSET(type, member) offsetof(type, member)
@@ -152,6 +153,16 @@ static void check_trace(const fl_experiment *x) {
                       (long long)steps[0], (long long)steps[1]);
 }
 
+/* Else it would be noticed at the first checkpoint. */
+static void check_naming(const fl_experiment *x) {
+    fl_naming names = (fl_naming)x->checkpoint.names;
+    if (!x->model || fl_names_known(x->model, names)) return;
+    fl_node_error(fl_node_get(fl_config_section(x->config, "checkpoint"), "names"),
+                  "%s%s has no %s names; leave them Frostline's own (names: frostline)",
+                  x->model->base ? "the base " : "a net without a base",
+                  x->model->base ? x->model->base : "", fl_names_text(names));
+}
+
 static fl_status resolve_rules(fl_experiment *x) {
     size_t n = (size_t)x->model->n_layers;
     const char **names = fl_alloc(n * sizeof *names);
@@ -216,7 +227,7 @@ static void build(fl_experiment *x, const parsed *ok) {
     if (ok->train && ok->reduce) fl_reproducible_check(x);
 }
 
-static void parse_all(fl_experiment *x) {
+void fl_experiment_parse(fl_experiment *x) {
     fl_config *c = x->config;
     parsed ok;
     fl_fields_parse(fl_config_root(c), "the config", run_fields, section_names, &x->run);
@@ -236,46 +247,19 @@ static void parse_all(fl_experiment *x) {
     check_name(x);
     check_trace(x);
     if (model == FL_OK) build(x, &ok);
+    check_naming(x);
 }
 
 fl_status fl_experiment_open(fl_config *c, fl_experiment **out) {
     fl_experiment *x = fl_alloc(sizeof *x);
     *out = NULL;
     x->config = c;
-    parse_all(x);
+    fl_experiment_parse(x);
     fl_status status = fl_config_check(c);
     if (status == FL_OK)
         *out = x;
     else
         fl_experiment_close(x);
-    return status;
-}
-
-static fl_status check_sets(const fl_experiment *x, const fl_data *data) {
-    int outputs = (int)fl_shape_size(x->model->layer[x->model->n_layers - 1].shape);
-    fl_loss loss = (fl_loss)x->train.loss;
-    if (!data->train)
-        return fl_fail(FL_ERR_CONFIG, "'data.train' is absent: there is nothing to train on");
-    FL_TRY(fl_loss_check(loss, data->train, "training", outputs));
-    return data->validation ? fl_loss_check(loss, data->validation, "validation", outputs) : FL_OK;
-}
-
-fl_status fl_experiment_validate(fl_config *c) {
-    fl_experiment *x = fl_alloc(sizeof *x);
-    fl_data *data = NULL;
-    fl_status opened = FL_OK;
-    x->config = c;
-    parse_all(x);
-    if (x->model)
-        opened = fl_data_open(&x->data, fl_config_section(c, "data"), x->model->input,
-                              (uint64_t)x->run.seed, FL_DATA_TRAIN | FL_DATA_VALIDATION, &data);
-    if (opened == FL_OK && data) opened = check_sets(x, data);
-    char *message = fl_strdup(fl_message());
-    fl_status status = fl_config_check(c);
-    if (status == FL_OK && opened != FL_OK) status = fl_fail_text(opened, message);
-    fl_free(message);
-    if (data) fl_data_close(data);
-    fl_experiment_close(x);
     return status;
 }
 

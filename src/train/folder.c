@@ -46,9 +46,16 @@ static char *free_folder(const fl_experiment *x) {
     return name;
 }
 
+/* Its checkpoints count even where someone moved them without the rest. */
 static bool has_run(const char *dir) {
-    char *status = fl_path_join(dir, "status.json");
+    char *status = fl_path_join(dir, "status.json"),
+         *checkpoints = fl_path_join(dir, "checkpoints"), *newest = NULL;
+    int64_t step;
     bool yes = fl_exists(status);
+    if (!yes && fl_is_dir(checkpoints))
+        yes = fl_checkpoint_newest(checkpoints, &newest, &step) == FL_OK && newest;
+    fl_free(newest);
+    fl_free(checkpoints);
     fl_free(status);
     return yes;
 }
@@ -122,17 +129,21 @@ static fl_status continue_run(fl_run *r) {
     return status;
 }
 
+/* What is there is looked at once more behind the lock: who had it may have begun or ended a run.
+ */
 static fl_status choose(fl_run *r) {
     r->dir = choose_folder(r);
     const char *resume = r->options->resume;
-    if (has_run(r->dir)) return continue_run(r);
-    if (resume && strcmp(resume, "auto") != 0)
+    bool there = has_run(r->dir);
+    if (!there && resume && strcmp(resume, "auto") != 0)
         return fl_fail(
             FL_ERR_CONFIG,
             "there is no run in '%s' to resume; name a run's folder, such as runs/NAME/TIME",
             r->dir);
-    if (resume) fl_note("there is no run to resume; starting a new one");
-    return fl_make_dirs(r->dir);
+    if (!there && resume) fl_note("there is no run to resume; starting a new one");
+    FL_TRY(fl_make_dirs(r->dir));
+    FL_TRY(fl_run_lock(r));
+    return has_run(r->dir) ? continue_run(r) : FL_OK;
 }
 
 /* Rank 0's string to all; NULL stays NULL. */

@@ -11,7 +11,7 @@ struct fl_predictor {
 static fl_status open_session(fl_comm *c, const fl_experiment *x, const char *weights,
                               fl_session **out) {
     const char *file = weights ? weights : x->model_conf.weights;
-    fl_threads_choose(c, &x->reduce);
+    fl_threads_choose_for(c, x);
     FL_TRY(fl_session_open(c, x, FL_PHASE_INFERENCE, out));
     FL_TRY(file ? fl_session_fill_all(*out, file) : fl_session_fill(*out, NULL, true, NULL));
     FL_TRY(fl_session_start(*out));

@@ -43,6 +43,7 @@ typedef struct fl_run {
     char *dir;        /* the run's folder */
     char *checkpoint; /* folder to continue from, or NULL */
     bool finished;    /* the folder's run had ended already: nothing to do */
+    int lock;         /* of the folder, a file descriptor; 0: none */
     fl_data *data;
     fl_loader *loader, *validation;
     const fl_batch *ahead; /* the next step's first, whose static part has run; NULL: not yet */
@@ -67,6 +68,16 @@ typedef struct fl_run {
     bool tracing;        /* the first of log.trace_steps has begun, and trace.json is not written */
     bool stop;           /* asked to stop: all ranks know */
 } fl_run;
+
+/* Parses all sections and builds what was parsed well; errors stand in the config. experiment.c */
+void fl_experiment_parse(fl_experiment *x);
+
+/* ---- lock.c: rank 0 only ---- */
+
+/* FL_ERR_CONFIG if another process has the run's folder. */
+fl_status fl_run_lock(fl_run *r);
+/* Closes; `empty`: takes the file away too. */
+void fl_run_unlock(fl_run *r, bool empty);
 
 /* ---- folder.c: rank 0 only, unless said otherwise ---- */
 
@@ -136,8 +147,8 @@ fl_status fl_run_trace_close(fl_run *r, fl_status status);
 
 /* ---- signals.c ---- */
 
-void fl_signals_catch(
-    void); /* SIGUSR1, SIGTERM, SIGINT ask to stop; a second SIGINT ends at once with 130 */
+void fl_signals_catch(bool first_rank); /* SIGUSR1, SIGTERM, SIGINT ask to stop; a second SIGINT
+                                           ends at once with 130 */
 void fl_signals_release(void);
 bool fl_signals_stop(void);
 

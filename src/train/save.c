@@ -114,6 +114,7 @@ fl_status fl_run_save(fl_run *r, bool best) {
     if (fl_comm_rank(r->c) == 0) {
         char *dir = fl_run_path(r, "checkpoints");
         status = save(r, dir, best);
+        if (status == FL_OK && r->announced) status = fl_run_set_status(r, "running", FL_OK, "");
         fl_shared_rest(r->s->frozen);
         fl_free(dir);
     }

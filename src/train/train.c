@@ -242,14 +242,14 @@ static fl_status open_and_run(fl_run *r) {
 
 /* Who asks to stop while the run is being opened is heard at its first step. */
 static fl_status run_until_end(fl_run *r) {
-    fl_signals_catch();
+    fl_signals_catch(fl_comm_rank(r->c) == 0);
     fl_status status = open_and_run(r);
     fl_signals_release();
     return status;
 }
 
 static fl_status run_all(fl_run *r) {
-    fl_threads_choose(r->c, &r->x->reduce);
+    fl_threads_choose_for(r->c, r->x);
     fl_comm_watch(r->c, r->x->reduce.timeout);
     fl_comm_phase(r->c, "preparing", 0);
     fl_status status = run_until_end(r);
@@ -265,6 +265,7 @@ fl_status fl_train(fl_comm *c, fl_experiment *x, const fl_train_options *options
     result->last.comm = NULL; /* goes with the run */
     result->last.n_comm = 0;
     snprintf(result->run_dir, sizeof result->run_dir, "%s", r.dir ? r.dir : "");
+    fl_run_unlock(&r, status != FL_OK && !r.announced);
     if (status != FL_OK && r.dir && fl_comm_rank(c) == 0)
         rmdir(r.dir); /* goes only if nothing was written there */
     close_run(&r);
